@@ -34,7 +34,7 @@ pub(crate) struct AccessLog {
 pub(crate) struct Facts {
     /// `None` if the method is not a token.
     pub(crate) method: Option<Method>,
-    /// The gateway's route key; `None` for an unknown path.
+    /// The name of the route; `None` for an unknown path.
     pub(crate) route: Option<&'static str>,
     /// The masked id of the presented key, valid or not.
     pub(crate) key_id: Option<String>,

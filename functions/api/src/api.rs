@@ -142,9 +142,9 @@ impl<S: ApiStore + 'static> Exchange<'_, S> {
 
     /// Responds with prices. A request that fails validation counts like any other.
     ///
-    /// The request is counted while its prices are read: one round trip if the key is known. A
-    /// refused request does not wait for its prices. A failure or a panic while reading them does
-    /// not cancel the count, nor hide the quota from the client.
+    /// The request is counted while its prices are read, so a request with a remembered key takes
+    /// one round trip. A refused request does not wait for its prices. If reading the prices fails
+    /// or panics, the request still counts, and the client gets its quota.
     async fn prices(&self, query: Result<Query, ApiError>) -> Result<Response, ApiError> {
         let key = self.authenticate().await?;
         self.log.note(|facts| {
@@ -160,7 +160,8 @@ impl<S: ApiStore + 'static> Exchange<'_, S> {
                 prices::find(&self.store, memory, selection, currency, digits, self.now).await?;
             Ok((query, found))
         };
-        // `try_join!` drops the other future at an error, so an error of `found` is a value.
+        // `try_join!` drops the other future if one fails. A failure of `found` must not cancel the
+        // count, so it is a value here.
         let found = async { Ok(catch_panic(found).await.flatten()) };
         let (_, found) = tokio::try_join!(self.count(&key), found)?;
         self.note_use(&key.key_id);
@@ -216,9 +217,9 @@ impl<S: ApiStore + 'static> Exchange<'_, S> {
         Ok(quota)
     }
 
-    /// Writes the time of the key's last use, once a minute, after the response: no response
-    /// waits for this call. If Lambda freezes the call, a later request makes another one. Beside
-    /// the calls for the response, it would delay them by its signature and its connection.
+    /// Writes the time of the key's last use, once a minute. The call starts after the response,
+    /// because its signature and its connection would delay the calls for the response. If Lambda
+    /// freezes the process during the call, a later request repeats it.
     fn note_use(&self, key_id: &KeyId) {
         let now = self.now;
         if !self.api.memory.first_use(key_id, Window::at(now)) {
@@ -231,13 +232,13 @@ impl<S: ApiStore + 'static> Exchange<'_, S> {
             tokio::task::yield_now().await;
             match within_limit(&store).touch_api_key(&key_id, now).await {
                 Ok(()) => {}
-                // Most likely frozen after the write: not a fault.
+                // Most likely, Lambda froze the process during the call: not a fault.
                 Err(
                     error @ (StoreError::Timeout { .. }
                     | StoreError::NotConnected { .. }
                     | StoreError::Unreachable { .. }),
                 ) => {
-                    tracing::debug!(%error, "the last use of a key may not be written");
+                    tracing::debug!(%error, "the last use of a key was possibly not written");
                 }
                 Err(error) => tracing::warn!(%error, "the last use of a key could not be written"),
             }
@@ -245,7 +246,7 @@ impl<S: ApiStore + 'static> Exchange<'_, S> {
     }
 }
 
-/// Returns the store with calls that end [`STORE_LIMIT`] from now.
+/// Returns a copy of the store whose calls end at the latest [`STORE_LIMIT`] from now.
 fn within_limit<S: ApiStore>(store: &S) -> S {
     store.until(tokio::time::Instant::now() + STORE_LIMIT)
 }

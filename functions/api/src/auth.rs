@@ -10,9 +10,8 @@ use crate::memory::Memory;
 /// Returns the key of a request, if the key is valid now. All invalid keys are one error. If the
 /// store fails, no key is valid.
 ///
-/// The number of reads does not reveal why a key is invalid. A remembered key serves only clients
-/// with its secret; every other client costs one read in ten seconds, whether the key exists or
-/// not.
+/// The number of reads does not reveal why a key is invalid: an invalid secret causes one read in
+/// ten seconds, whether its key exists or not.
 pub(crate) async fn authenticate(
     store: &impl ApiStore,
     memory: &Memory,

@@ -15,16 +15,16 @@ const CHANGE_DIGITS: NonZeroU64 = NonZeroU64::new(12).expect("12 is not zero");
 /// The conversion of amounts in US dollars to another currency.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Conversion {
-    /// None: US dollars keep every digit.
+    /// No conversion: US dollars keep every digit.
     Dollars,
-    /// By the value of one US dollar in the currency.
+    /// Multiplication by the value of one US dollar in the currency.
     Rate {
         value: Decimal,
         /// The change of the value over 24 hours in percent, if it is known.
         change_24h: Option<Decimal>,
     },
-    /// By the price of one bitcoin in US dollars. A division by the price itself, not a
-    /// multiplication by its rounded reciprocal: a bitcoin is exactly 1 BTC, which never changes.
+    /// Division by the price of one bitcoin in US dollars. With a multiplication by the rounded
+    /// reciprocal, the price of one bitcoin would not be exactly 1 BTC.
     Bitcoin {
         price: Decimal,
         /// The change of the price over 24 hours in percent, if it is known.
@@ -44,34 +44,35 @@ impl Conversion {
         Some(converted.ok()?.rounded_to(digits))
     }
 
-    /// Converts a change in percent: (1 + c)(1 + r) - 1, where r is the change of the rate.
-    /// `None` if one of the two is unknown.
-    pub(crate) fn change(&self, dollars: Option<&Decimal>) -> Option<Decimal> {
-        let dollars = dollars?;
+    /// Converts a change in percent. `None` if this change or the change of the rate is unknown.
+    pub(crate) fn change(&self, in_dollars: Option<&Decimal>) -> Option<Decimal> {
+        let change = in_dollars?;
         let converted = match self {
-            Self::Dollars => return Some(dollars.clone()),
-            Self::Rate { change_24h, .. } => changed(dollars, change_24h.as_ref()?),
-            Self::Bitcoin { change_24h, .. } => changed_against(dollars, change_24h.as_ref()?),
+            Self::Dollars => return Some(change.clone()),
+            Self::Rate { change_24h, .. } => change_of_product(change, change_24h.as_ref()?),
+            Self::Bitcoin { change_24h, .. } => change_of_quotient(change, change_24h.as_ref()?),
         };
         Some(converted.ok()?.rounded_to(CHANGE_DIGITS))
     }
 }
 
-/// Computes the change of a product from the changes of its factors, in percent.
-fn changed(a: &Decimal, b: &Decimal) -> Result<Decimal, DecimalError> {
+/// Computes the change of a product from the changes of its factors, in percent:
+/// (1 + a)(1 + b) - 1.
+fn change_of_product(a: &Decimal, b: &Decimal) -> Result<Decimal, DecimalError> {
     let hundred = Decimal::from(100);
     let product = a.plus(&hundred)?.multiplied_by(&b.plus(&hundred)?)?;
     product.divided_by(&hundred)?.minus(&hundred)
 }
 
-/// Computes the change of a quotient from the changes of its parts, in percent.
-fn changed_against(a: &Decimal, b: &Decimal) -> Result<Decimal, DecimalError> {
+/// Computes the change of a quotient from the changes of its dividend and its divisor, in percent:
+/// (1 + a) / (1 + b) - 1.
+fn change_of_quotient(a: &Decimal, b: &Decimal) -> Result<Decimal, DecimalError> {
     let hundred = Decimal::from(100);
     let quotient = a.plus(&hundred)?.multiplied_by(&hundred)?;
     quotient.divided_by(&b.plus(&hundred)?)?.minus(&hundred)
 }
 
-/// The conversion at the newest rate that is known.
+/// The newest known rate, as a conversion.
 #[derive(Debug)]
 pub(crate) struct CurrentRate {
     pub(crate) conversion: Conversion,
@@ -80,8 +81,9 @@ pub(crate) struct CurrentRate {
 }
 
 impl CurrentRate {
-    /// Returns the rate in the memory; `None` without one that is young enough to be served.
-    /// `is_unread` is true if the last read failed, so that the table may have a newer rate.
+    /// Returns the remembered rate; `None` if there is none, or if it is too old to be served.
+    /// `is_unread` is true if the rate could not be read for this request: the table may have a
+    /// newer one.
     pub(crate) fn of(
         currency: Currency,
         memory: &Memory,
@@ -114,7 +116,7 @@ impl CurrentRate {
                 (conversion, last_updated, expires_at)
             }
         };
-        // DynamoDB may delete an expired item days later.
+        // An expired item may still be in the table: DynamoDB may delete it days later.
         let limit = i64::from(memory.limits.max_age_seconds);
         (now < expires_at).then(|| Self {
             conversion,

@@ -89,7 +89,8 @@ pub(crate) struct Histories {
     /// US dollars for one coin.
     prices: Samples,
     currency: Currency,
-    /// For bitcoin, its prices in US dollars; `None` if these are `prices`. `None` for US dollars.
+    /// The rates of the currency. For the currency bitcoin, these are its prices in US dollars.
+    /// `None` for US dollars, and for the price of bitcoin in bitcoin, which needs only `prices`.
     rates: Option<Samples>,
 }
 
@@ -132,8 +133,8 @@ impl Histories {
         })
     }
 
-    /// Computes the detail of a coin with this price in the currency. All amounts have at most
-    /// this number of significant digits, except US dollars.
+    /// Computes the detail of a coin. `price` is its current price in the currency of the response.
+    /// Amounts in other currencies than US dollars are rounded to `digits` significant digits.
     pub(crate) fn detail(&self, price: &Decimal, digits: NonZeroU64, now: Timestamp) -> Detail {
         let chart = |periods: Periods| self.chart(periods, digits, now);
         let day = chart(DAY_SAMPLES).points.into_iter().flatten();
@@ -199,7 +200,7 @@ impl Histories {
     }
 }
 
-/// Returns the slot from which on samples are read.
+/// Returns the first slot whose samples are read.
 fn since(now: Timestamp) -> Slot {
     Slot::of(WEEK.start(now))
 }

@@ -10,8 +10,8 @@ use shared::timestamp::Timestamp;
 /// Seconds until a retry after a failure of the store: enough for the store to recover, and
 /// short enough for a waiting person.
 const STORE_RETRY_AFTER: u32 = 5;
-/// Seconds until a retry for a price or a rate that does not exist yet: the next update run brings
-/// it.
+/// Seconds until a retry for a price or a rate that does not exist yet. One of the next update runs
+/// stores it.
 const UPDATE_RETRY_AFTER: u32 = 60;
 
 /// The error of a request. Its text is for the client; internal causes are only in the log.

@@ -85,7 +85,7 @@ pub enum UnreadableEvent {
 impl From<UnreadableEvent> for Diagnostic {
     fn from(error: UnreadableEvent) -> Self {
         Self {
-            // The runtime's own type of such an error.
+            // The runtime uses this type for an event that it cannot parse.
             error_type: "DeserializeError".to_owned(),
             error_message: error.to_string(),
         }
@@ -102,18 +102,18 @@ impl Event {
         let members =
             serde_json::from_str(text).map_err(|error| UnreadableEvent::Json(error.into()));
         let members: Members<'_> = members?;
-        let context: RequestContext<'_> = borrowed(members.request_context);
+        let context: RequestContext<'_> = member_or_default(members.request_context);
         let http = context.http.ok_or(UnreadableEvent::NoHttpRequest)?;
-        let http: Http<'_> = borrowed(Some(http));
-        let headers: Headers<'_> = borrowed(members.headers);
-        let method: Option<String> = owned(http.method);
+        let http: Http<'_> = member_or_default(Some(http));
+        let headers: Headers<'_> = member_or_default(members.headers);
+        let method: Option<String> = member(http.method);
         let api_key = header(&headers, API_KEY_HEADER);
         Ok(Self {
-            request_id: owned(context.request_id).filter(|id: &String| !id.is_empty()),
+            request_id: member(context.request_id).filter(|id: &String| !id.is_empty()),
             request: Request {
                 method: method.and_then(|method| Method::from_bytes(method.as_bytes()).ok()),
-                path: owned(members.raw_path).unwrap_or_default(),
-                query: owned(members.raw_query_string).unwrap_or_default(),
+                path: member(members.raw_path).unwrap_or_default(),
+                query: member(members.raw_query_string).unwrap_or_default(),
                 accept_encoding: header(&headers, "accept-encoding").unwrap_or_default(),
                 if_none_match: header(&headers, "if-none-match").unwrap_or_default(),
                 api_key: api_key.as_deref().and_then(RawApiKey::parse),
@@ -132,14 +132,14 @@ impl Event {
     }
 }
 
-/// Parses a member, which may be missing or of another type.
-fn borrowed<'a, T: Default + Deserialize<'a>>(value: Option<&'a RawValue>) -> T {
+/// Parses a member. Returns the default if it is missing or of another type.
+fn member_or_default<'a, T: Default + Deserialize<'a>>(value: Option<&'a RawValue>) -> T {
     value
         .and_then(|value| serde_json::from_str(value.get()).ok())
         .unwrap_or_default()
 }
 
-fn owned<T: DeserializeOwned>(value: Option<&RawValue>) -> Option<T> {
+fn member<T: DeserializeOwned>(value: Option<&RawValue>) -> Option<T> {
     serde_json::from_str(value?.get()).ok()
 }
 
@@ -149,7 +149,7 @@ fn header(headers: &Headers<'_>, name: &str) -> Option<String> {
     let values: Vec<String> = headers
         .iter()
         .filter(|(sent, _)| sent.eq_ignore_ascii_case(name))
-        .filter_map(|(_, value)| owned(Some(value)))
+        .filter_map(|(_, value)| member(Some(value)))
         .filter(|value: &String| !value.chars().any(|c| c.is_ascii_control() && c != '\t'))
         .collect();
     (!values.is_empty()).then(|| values.join(", "))

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::memory::{Memory, Reading};
 
-// Contains neither the table's name or place nor the text of an error.
+// The endpoint needs no key, so the body does not name the table and quotes no error.
 /// The health of the service.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -89,7 +89,8 @@ pub(crate) async fn check(store: &impl ApiStore, memory: &Memory, now: Timestamp
     } else {
         let begun = Instant::now();
         let reading = read(store).await;
-        // Remembered from the end of the read: a table that hangs must not be read again at once.
+        // The age of the result counts from the end of the read. Otherwise a table that hangs would
+        // be read again at once.
         let seconds = u32::try_from(begun.elapsed().as_secs()).unwrap_or(u32::MAX);
         memory.remember_health(reading, now.plus_seconds(seconds));
         reading

@@ -17,8 +17,8 @@ async fn serve() -> Result<(), Error> {
     let api = api::setup::api()?;
     // `lambda_http::run` would convert each event to a URI, and panic at a query string that is
     // invalid in a URI (`?symbols=<BTC>`) before it calls our code.
-    // The event is text: otherwise the runtime would quote an unreadable event in its error, and
-    // compile the type a second time to locate the error, which is a fiftieth of the zip.
+    // The event is text and is parsed here. If the runtime parsed it, its error would quote an
+    // unreadable event, and its code for locating the error would be a fiftieth of the zip.
     let handler = service_fn(async |event: LambdaEvent<Box<RawValue>>| {
         let (event, context) = event.into_parts();
         let event = Event::parse(event.get())?;

@@ -43,27 +43,27 @@ impl<T> Remembered<T> {
 pub(crate) enum Reading {
     /// The table could not be read.
     Failed,
-    /// The time of the newest price that an update has confirmed, if one has.
+    /// The time of the newest price; `None` if no update has stored one.
     LastUpdate(Option<Timestamp>),
 }
 
-/// The last minutes of two events of a key.
+/// The last minutes in which two events of a key happened.
 #[derive(Debug, Clone, Copy, Default)]
 struct Minutes {
-    /// The last use was written to the table.
+    /// The minute in which the time of the last use was written to the table.
     noted: Option<Window>,
-    /// The limit was reached.
+    /// The minute in which the limit was reached.
     exhausted: Option<Window>,
 }
 
 #[derive(Debug)]
 pub(crate) struct Memory {
-    /// Seconds for which a key is used. 0 also turns off the use of remembered prices and rates,
-    /// except in an outage.
+    /// Seconds for which a remembered key is used. With 0, remembered prices and rates are used
+    /// only in an outage.
     seconds: u32,
     pub(crate) limits: FreshnessLimits,
     keys: Mutex<LruCache<KeyId, Remembered<ApiKey>>>,
-    // The last refused secret of each id: another secret may be valid.
+    // The last refused secret of each id. Other secrets of the id are not refused.
     refused: Mutex<LruCache<KeyId, Remembered<SecretHash>>>,
     minutes: Mutex<LruCache<KeyId, Minutes>>,
     pub(crate) prices: Fetched<Price>,
@@ -85,7 +85,7 @@ impl Memory {
         }
     }
 
-    /// Returns a key that was enabled at its read.
+    /// Returns a remembered key. The key was enabled when it was read.
     pub(crate) fn key(&self, key_id: &KeyId, now: Timestamp) -> Option<ApiKey> {
         lock(&self.keys)
             .get(key_id)
@@ -135,9 +135,9 @@ impl Memory {
         self.minutes(key_id, |minutes| minutes.exhausted = Some(window));
     }
 
-    fn minutes<T>(&self, key_id: &KeyId, with: impl FnOnce(&mut Minutes) -> T) -> T {
+    fn minutes<T>(&self, key_id: &KeyId, access: impl FnOnce(&mut Minutes) -> T) -> T {
         let mut minutes = lock(&self.minutes);
-        with(minutes.get_or_insert_mut(key_id.clone(), Minutes::default))
+        access(minutes.get_or_insert_mut(key_id.clone(), Minutes::default))
     }
 
     pub(crate) fn health(&self, now: Timestamp) -> Option<Reading> {
@@ -173,8 +173,8 @@ impl<T: Clone> Fetched<T> {
         }
     }
 
-    /// Returns true if a value need not be read again: its update is not due yet, or its last read
-    /// is at most some seconds old.
+    /// Returns true if a value need not be read again: its update is not due yet, or it was read
+    /// less than [`OVERDUE_SECONDS`] ago.
     pub(crate) fn is_current(&self, name: &str, now: Timestamp) -> bool {
         self.enabled
             && lock(&self.last).get(name).is_some_and(|value| {
@@ -191,8 +191,8 @@ impl<T: Clone> Fetched<T> {
             })
     }
 
-    /// Returns the last value that was read, of any age. A value whose read failed is returned only
-    /// while it is young enough.
+    /// Returns the last value that was read, of any age. If a newer read failed (`is_unread`), the
+    /// value is returned only while it is young enough.
     pub(crate) fn last(&self, name: &str, is_unread: bool, now: Timestamp) -> Option<T> {
         lock(&self.last)
             .get(name)
@@ -201,10 +201,11 @@ impl<T: Clone> Fetched<T> {
             .cloned()
     }
 
-    /// Remembers the result of a complete read: a value, or no value. Reads are eventually
-    /// consistent, so a value with an earlier fetch does not replace the remembered one, and
-    /// responses never go back in time. It does if the remembered value is too old to be served
-    /// while the table fails, so that a restored table takes effect.
+    /// Remembers the result of a complete read: a value, or no value.
+    ///
+    /// Reads are eventually consistent, so a read may return an older value than the remembered
+    /// one. The older value is dropped, so that responses never go back in time. A remembered value
+    /// that is too old for an outage is always replaced, so that a restored table takes effect.
     pub(crate) fn remember(&self, name: &'static str, value: Option<&T>, now: Timestamp) {
         let mut last = lock(&self.last);
         let Some(value) = value else {
@@ -311,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn a_use_is_first_once_in_a_window() {
+    fn one_use_in_each_window_is_the_first() {
         let memory = memory();
         let window = Window::at(now());
         let next = Window::at(now().plus_seconds(60));

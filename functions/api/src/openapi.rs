@@ -298,8 +298,8 @@ fn symbols_parameter() -> Value {
         "name": SYMBOLS,
         "in": "query",
         "description": format!(
-            "Symbols in any case, separated by commas; at most {MAX_SYMBOLS} different ones. \
-             Without this parameter, all supported symbols.",
+            "Symbols in upper or lower case, separated by commas: at most {MAX_SYMBOLS} different \
+             ones. Without this parameter, the response has the prices of all supported symbols.",
         ),
         "style": "form",
         "explode": false,
@@ -317,7 +317,7 @@ fn symbol_parameter() -> Value {
         "name": "symbol",
         "in": "path",
         "required": true,
-        "description": "A symbol in any case.",
+        "description": "A symbol in upper or lower case.",
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9]+$"},
         "example": "BTC",
     })
@@ -353,22 +353,26 @@ fn parameters(currency: &Schema) -> Value {
         "Currency": {
             "name": CURRENCY,
             "in": "query",
-            "description": "The currency of all amounts, in any case. The response names it. \
-                Without this parameter, amounts are in US dollars. BTC needs BTC among the \
-                supported symbols.",
+            "description": "The code of the currency of all amounts, in upper or lower case. \
+                Without this parameter, amounts are in US dollars. BTC is allowed only if the \
+                symbol BTC is supported.",
             "schema": currency,
             "example": "EUR",
         },
         "Format": format_parameter(FORMATS),
         "Include": include_parameter(
-            &format!("Columns that the format {COMPACT} omits by default."),
+            &format!(
+                "Optional columns of the format {COMPACT}, separated by commas. The format {JSON} \
+                 ignores them.",
+            ),
             INCLUDES,
         ),
         "CoinFormat": format_parameter(COIN_FORMATS),
         "CoinInclude": include_parameter(
             &format!(
-                "Columns that the formats {COMPACT} and {COMPACT_DETAIL} omit by default, and \
-                 {DETAIL}: high, low, volume and charts in the format {JSON}.",
+                "Optional parts of the response, separated by commas. {DETAIL} adds high, low, \
+                 volume and charts to the format {JSON}. The other values are columns of the \
+                 formats {COMPACT} and {COMPACT_DETAIL}.",
             ),
             COIN_INCLUDES,
         ),
@@ -424,13 +428,13 @@ fn headers() -> Value {
     let headers = [
         (
             "ETag",
-            "A weak tag of the data; absent with include=time",
+            "A weak tag of the data; absent from a compact format with include=time",
             &text,
         ),
         (
             CACHE_CONTROL,
-            "The seconds for which the client may cache the response; `no-store` for everything \
-             but prices",
+            "The seconds for which the client may cache the response; `no-store` for errors, the \
+             key, the health, and prices in a compact format with include=time",
             &text,
         ),
         (
@@ -454,7 +458,7 @@ fn headers() -> Value {
     ];
     let mut components = Map::new();
     for (name, description, schema) in headers {
-        // A response with `include=time` has no tag.
+        // A response in a compact format with `include=time` has no tag.
         let required = name != "ETag";
         let header = json!({"description": description, "required": required, "schema": schema});
         components.insert(name.to_owned(), header);
@@ -528,7 +532,7 @@ mod tests {
                 }
             }
         }
-        // Each error code is shown.
+        // Every error code except METHOD_NOT_ALLOWED has an example.
         let text = description["components"]["examples"].to_string();
         let codes = description["components"]["schemas"]["ErrorCode"]["enum"].as_array();
         for code in codes

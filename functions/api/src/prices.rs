@@ -77,9 +77,9 @@ impl FoundPrices {
         self.prices.iter().filter(|found| found.stale).count()
     }
 
-    /// Returns the seconds for which the client may cache the response. The newest fetch decides.
-    /// An older one is of a coin that the provider no longer updates, and a client that asks
-    /// sooner would get the same price.
+    /// Returns the seconds for which the client may cache the response, by the price that was
+    /// fetched last. The provider no longer updates the coins of the other prices, so an earlier
+    /// request would get the same prices.
     pub(crate) fn max_age(&self, memory: &Memory, jitter: Jitter, now: Timestamp) -> u32 {
         let fetches = self.prices.iter().map(|found| found.price.fetched_at);
         let newest = fetches.max().unwrap_or(now);
@@ -115,7 +115,7 @@ pub(crate) async fn find(
     let unread = if let [symbol] = selection.symbols[..]
         && selection.detail
     {
-        // Boxed, because the futures of all other requests would be as large.
+        // Boxed, because otherwise the futures of all other requests would be as large.
         let read = Box::pin(Histories::read(store, memory, symbol.coin(), currency, now));
         histories = Some(read.await?);
         Unread::default()
@@ -206,8 +206,8 @@ async fn refresh(
     }
 }
 
-/// Returns a price from the memory. A price whose read failed is returned only while it is young
-/// enough, and as stale, because the table may have a newer one.
+/// Returns a price from the memory. If its last read failed (`is_unread`), the price is returned
+/// only while it is young enough, and as stale, because the table may have a newer one.
 fn remembered(
     memory: &Memory,
     symbol: RequestedSymbol,
@@ -215,7 +215,7 @@ fn remembered(
     now: Timestamp,
 ) -> Option<FoundPrice> {
     let price = memory.prices.last(symbol.coin().as_str(), is_unread, now)?;
-    // DynamoDB may delete an expired item days later.
+    // An expired item may still be in the table: DynamoDB may delete it days later.
     if price.expires_at() <= now {
         return None;
     }

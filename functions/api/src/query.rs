@@ -12,11 +12,12 @@ use crate::prices::Selection;
 
 /// The parameter for the requested symbols.
 pub(crate) const SYMBOLS: &str = "symbols";
-/// The parameter for the currency of all amounts, and the column with its code.
+/// The parameter for the currency of all amounts, and the value of `include` for the column with
+/// its code.
 pub(crate) const CURRENCY: &str = "currency";
 /// The parameter for the format of the response.
 pub(crate) const FORMAT: &str = "format";
-/// The parameter for members that the compact format omits by default.
+/// The parameter for optional parts of the response.
 pub(crate) const INCLUDE: &str = "include";
 
 /// The default format.
@@ -101,8 +102,8 @@ impl Query {
     }
 }
 
-/// Parses the format, and returns it with whether it has a detail. `formats` and `includes` are the
-/// allowed values. A parameter may occur several times with the same value.
+/// Parses the format. Also returns whether the response has a detail. `formats` and `includes` are
+/// the allowed values. A parameter may occur several times with the same value.
 fn format(
     request: &Request,
     formats: &[&'static str],
@@ -141,7 +142,7 @@ fn currency(request: &Request, supported: &SupportedSymbols) -> Result<Option<Cu
     let Some(first) = values.first() else {
         return Ok(None);
     };
-    // The rate of a bitcoin is its price.
+    // Amounts in bitcoin are computed from the price of bitcoin.
     let has_bitcoin = supported.resolve(BITCOIN).is_ok();
     let is_allowed = |currency: &Currency| has_bitcoin || *currency != Currency::Btc;
     Currency::find(first)

@@ -48,9 +48,8 @@ impl Response {
         .with_header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
     }
 
-    /// Creates a response with prices. If it has a tag, the client may cache it for `max_age`
-    /// seconds and revalidate it by the tag; shared caches must not store
-    /// it.
+    /// Creates a response with prices. The client may cache a response with a tag for `max_age`
+    /// seconds; shared caches must not store it.
     pub(crate) fn prices(
         body: String,
         tag: Option<&EntityTag>,

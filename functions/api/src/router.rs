@@ -23,8 +23,8 @@ pub(crate) enum Route {
 }
 
 impl Route {
-    /// Returns the gateway's route key, for logs. The path is not logged, because a client may have
-    /// put its key into the path.
+    /// Returns the name of the route for logs, in the form of the gateway's route keys. The path is
+    /// not logged, because a client may have put its key into the path.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Prices => GET_PRICES,

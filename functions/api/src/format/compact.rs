@@ -1,9 +1,9 @@
 //! The format `compact`: symbol, price, change and staleness in the fewest bytes of JSON that a
 //! watch can read without a library.
 //!
-//! `["BTC*ETH",[103663,2587.79],[164,343]]`: columns without names. A price and a change of the
-//! provider have up to 17 digits each, more than the rest of a coin. A price in US dollars keeps
-//! its digits, and the change is rounded, because no screen shows more than hundredths.
+//! `["BTC*ETH",[103663,2587.79],[164,343]]`: columns without names. The provider's price and change
+//! have up to 17 digits each, more characters than everything else about a coin. A price in US
+//! dollars keeps its digits. The change is rounded, because no screen shows more than hundredths.
 
 use std::num::NonZeroU64;
 

@@ -59,9 +59,9 @@ struct CompactChart(
     i64,
     /// The seconds between two points.
     u32,
-    /// The price at 0.
+    /// The low of the chart: the price at height 0.
     Decimal,
-    /// The price at 99.
+    /// The high of the chart: the price at height 99.
     Decimal,
     /// The heights of the points, from 0 to 99; null is a gap.
     #[cfg_attr(test, schemars(extend("items" = {"type": ["integer", "null"], "minimum": 0, "maximum": 99})))]
@@ -97,8 +97,9 @@ impl<'a> CompactDetailBody<'a> {
 }
 
 impl CompactChart {
-    /// Begins with a point and ends with one. Begins later if more than half of the periods would
-    /// be gaps, whose text is longer than that of points.
+    /// Compresses a chart. Omits the gaps before the first point and after the last. Also omits the
+    /// oldest points if there would otherwise be gaps in more than half of the periods: the text of
+    /// a gap, `null`, is longer than that of a point.
     fn of(chart: &Chart) -> Option<Self> {
         let last = chart.points.iter().rposition(Option::is_some)?;
         let mut first = last;
@@ -113,7 +114,7 @@ impl CompactChart {
         let points = chart.points.get(first..=last)?;
         let prices = || points.iter().flatten().map(|point| &point.price);
         let (low, high) = (prices().min()?, prices().max()?);
-        // 0 for a flat chart.
+        // A flat chart has the range 0: all its heights are 0.
         let factor = high
             .minus(low)
             .and_then(|range| Decimal::from(99).divided_by(&range))

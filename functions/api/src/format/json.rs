@@ -1,4 +1,4 @@
-//! The format `json`: every number with every digit, under its name.
+//! The format `json`: members with names, and amounts with all digits.
 
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};

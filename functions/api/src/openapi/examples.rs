@@ -21,9 +21,10 @@ use crate::{Api, Event};
 
 const KEY: &str = "cw_0123456789AB_0123456789abcdefghijABCDEFGHIJ0123456789xyz";
 
-/// The operations of an error that depends on no parameter.
-const KEYED: &[&str] = &[GET_PRICES, GET_PRICE, GET_KEY];
-const BOTH: &[&str] = &[GET_PRICES, GET_PRICE];
+/// The operations that need a key.
+const WITH_KEY: &[&str] = &[GET_PRICES, GET_PRICE, GET_KEY];
+/// The operations that return prices.
+const WITH_PRICES: &[&str] = &[GET_PRICES, GET_PRICE];
 
 /// The state of the service at a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -69,7 +70,7 @@ const REQUESTS: &[Request] = &[
     ),
     (
         "StalePrices",
-        "A price too old to be fresh, and a coin that has no price yet",
+        "A stale price, and a coin that has no price yet",
         &[GET_PRICES],
         "/prices?symbols=BTC,ADA",
         Stale,
@@ -83,7 +84,7 @@ const REQUESTS: &[Request] = &[
     ),
     (
         "CompactPricesInEuros",
-        "The same in euros, with every optional column",
+        "Two coins in euros, for a watch, with every optional column",
         &[GET_PRICES],
         "/prices?symbols=BTC,ETH&format=compact&currency=EUR&include=marketCap,time,currency",
         Normal,
@@ -97,7 +98,7 @@ const REQUESTS: &[Request] = &[
     ),
     (
         "MigratedPrice",
-        "The price of a successor",
+        "A migrated symbol, with the price of its successor",
         &[GET_PRICE],
         "/prices/MATIC",
         Normal,
@@ -118,14 +119,14 @@ const REQUESTS: &[Request] = &[
     ),
     (
         "DetailInEuros",
-        "The same in euros; samples without a rate of their own are left out",
+        "The detail of a coin in euros; samples of times without a rate are left out",
         &[GET_PRICE],
         "/prices/BTC?include=detail&currency=EUR",
         Normal,
     ),
     (
         "CompactDetail",
-        "The same in US dollars, for a watch",
+        "The detail of a coin in US dollars, for a watch",
         &[GET_PRICE],
         "/prices/BTC?format=compact-detail",
         Normal,
@@ -155,18 +156,24 @@ const REQUESTS: &[Request] = &[
     (
         "UnknownCurrency",
         "The currency is not supported",
-        BOTH,
+        WITH_PRICES,
         "/prices/BTC?currency=CHF",
         Normal,
     ),
     (
         "NearMiss",
-        "A parameter that is nearly one of the API's",
-        BOTH,
+        "A misspelled parameter",
+        WITH_PRICES,
         "/prices/BTC?formats=compact",
         Normal,
     ),
-    ("Unauthorized", "No valid key", KEYED, "/prices/BTC", NoKey),
+    (
+        "Unauthorized",
+        "No valid key",
+        WITH_KEY,
+        "/prices/BTC",
+        NoKey,
+    ),
     (
         "UnsupportedSymbol",
         "The symbol of the path is not supported",
@@ -177,7 +184,7 @@ const REQUESTS: &[Request] = &[
     (
         "RateLimitExceeded",
         "The limit of this minute is reached",
-        KEYED,
+        WITH_KEY,
         "/prices/BTC",
         Exhausted,
     ),
@@ -191,21 +198,21 @@ const REQUESTS: &[Request] = &[
     (
         "ServiceUnavailable",
         "The table or the limiter fails",
-        KEYED,
+        WITH_KEY,
         "/prices/BTC",
         Outage,
     ),
     (
         "NoPrice",
         "The coin has no price yet",
-        BOTH,
+        WITH_PRICES,
         "/prices/ADA",
         Normal,
     ),
     (
         "NoRate",
         "The currency has no rate yet",
-        BOTH,
+        WITH_PRICES,
         "/prices/BTC?currency=GBP",
         Normal,
     ),
@@ -324,7 +331,7 @@ async fn respond(target: &str, state: State) -> (i64, Value) {
 pub(super) struct Example {
     pub(super) name: &'static str,
     pub(super) summary: &'static str,
-    /// The operations whose responses it shows.
+    /// The operations that have this response.
     pub(super) operations: &'static [&'static str],
     pub(super) status: i64,
     pub(super) body: Value,

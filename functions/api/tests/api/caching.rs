@@ -142,7 +142,7 @@ async fn a_read_with_an_older_price_does_not_change_the_response() {
         reply.body["data"][0]["price"].clone()
     };
     assert_eq!(answer(10).await, 2);
-    // As from another replica of the table, or from a restored table.
+    // Another replica of the table, or a restored table, returns an older price.
     service.store.insert_price(price("BTC", "1", None));
     assert_eq!(answer(310).await, 2);
     assert_eq!(answer(909).await, 2);

@@ -1,4 +1,4 @@
-//! The format for a watch on a radio link.
+//! The format `compact`, for a watch on a radio link.
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -43,7 +43,7 @@ async fn market_capitalisations_are_only_included_on_request() {
         reply.text,
         r#"["BTC SOL",[103663,0.02345],[-150,-150],[2058811028682.1257,null]]"#
     );
-    // The JSON format always has them.
+    // The JSON format always has market capitalisations.
     let json = service.get("/prices/BTC?include=marketCap").await;
     assert_eq!(json.text, service.get("/prices/BTC").await.text);
     let reply = service.get("/prices?format=compact&include=name").await;
@@ -51,7 +51,7 @@ async fn market_capitalisations_are_only_included_on_request() {
 }
 
 #[tokio::test]
-async fn a_stale_price_is_not_found_by_its_bare_symbol() {
+async fn a_star_follows_the_symbol_of_a_stale_price() {
     let service = Service::new();
     let mut newer = price("ETH", "2600", None);
     newer.fetched_at = later(300);
@@ -118,7 +118,7 @@ async fn included_columns_have_a_fixed_order() {
             .await;
         assert_error(&reply, 400, "VALIDATION_ERROR");
     }
-    // The detail has a format of its own.
+    // `detail` is ignored: the format `compact-detail` has the detail.
     let detail = service
         .get("/prices/BTC?format=compact&include=detail")
         .await;
@@ -181,13 +181,19 @@ mod properties {
         get_at_rates(prices, None, seconds, target)
     }
 
-    /// Sends a request with this rate of every listed currency.
-    fn get_at_rates(prices: &[Price], value: Option<f64>, seconds: u32, target: &str) -> String {
+    /// Sends a request to a service with these prices. `rate_value` is the rate of every listed
+    /// currency.
+    fn get_at_rates(
+        prices: &[Price],
+        rate_value: Option<f64>,
+        seconds: u32,
+        target: &str,
+    ) -> String {
         let service = Service::new();
         for price in prices {
             service.store.insert_price(price.clone());
         }
-        for (listed, value) in ListedCurrency::all().zip(value.iter().cycle()) {
+        for (listed, value) in ListedCurrency::all().zip(rate_value.iter().cycle()) {
             service
                 .store
                 .insert_rate(rate(listed.code(), &value.to_string()));
@@ -227,7 +233,7 @@ mod properties {
 
     proptest! {
         #[test]
-        fn it_has_the_same_data_as_the_json_format(
+        fn the_compact_format_has_the_same_data_as_the_json_format(
             figures in proptest::collection::vec(
                 (decimal(), proptest::option::of(decimal()), proptest::option::of(decimal()), 0_u32..600),
                 1..20,

@@ -13,7 +13,7 @@ use shared::testing::{MemoryStore, Operation};
 use crate::errors::assert_error;
 use crate::service::{Reply, Service, later, now, price, rate, symbol};
 
-/// Returns a service with rates of the euro and the yen, and without one of the pound.
+/// Returns a service with rates for the euro and the yen, but none for the pound.
 fn service() -> Service {
     let service = Service::over(MemoryStore::new(), &[]);
     service.store.insert_rate(rate("EUR", "0.8588"));
@@ -115,9 +115,9 @@ async fn another_code_is_a_validation_error_that_names_the_currencies() {
 }
 
 #[tokio::test]
-async fn a_bitcoin_is_exactly_one_and_never_changes() {
+async fn the_price_of_bitcoin_in_bitcoin_is_exactly_one_and_never_changes() {
     let service = service();
-    // Its reciprocal has no end.
+    // The reciprocal of this price has infinitely many digits.
     service.store.insert_price(price("BTC", "103663.7", None));
     let reply = service.get("/prices?symbols=BTC,ETH&currency=btc").await;
     assert_eq!(reply.status, 200);
@@ -158,14 +158,15 @@ async fn bitcoin_is_no_currency_if_it_is_not_supported() {
 }
 
 #[tokio::test]
-async fn a_change_is_null_if_that_of_the_rate_is_unknown() {
+async fn a_change_is_null_if_the_change_of_the_rate_is_unknown() {
     let service = service();
     let mut unknown = rate("EUR", "0.8588");
     unknown.change_24h = None;
     service.store.insert_rate(unknown);
-    let mut lost = price("BTC", "103663", None);
-    lost.change_24h = Some(Decimal::parse("-100").unwrap());
-    service.store.insert_price(lost);
+    // A change in bitcoin would be a division by zero.
+    let mut worthless = price("BTC", "103663", None);
+    worthless.change_24h = Some(Decimal::parse("-100").unwrap());
+    service.store.insert_price(worthless);
     for code in ["EUR", "BTC"] {
         let reply = service.get(&format!("/prices/ETH?currency={code}")).await;
         assert_eq!(reply.status, 200);
@@ -377,7 +378,7 @@ async fn a_rate_that_is_left_unprocessed_affects_only_its_currency() {
 #[tokio::test]
 async fn the_tag_depends_on_the_currency_in_every_format() {
     let service = service();
-    // One bitcoin is a price of 1 in every currency.
+    // The price of BTC is 1 in every currency, so that only the currencies distinguish the tags.
     for name in ["EUR", "JPY"] {
         service.store.insert_rate(rate(name, "1"));
     }
@@ -505,8 +506,8 @@ mod properties {
         proptest::sample::select(Currency::all().collect::<Vec<_>>())
     }
 
-    /// BTC and two other coins, and a rate for every listed currency.
-    fn stocked(
+    /// Returns a service with BTC and two other coins, and with a rate for every listed currency.
+    fn service_with(
         coins: &[(Decimal, Option<Decimal>, Option<Decimal>)],
         rates: &[(Decimal, Option<Decimal>)],
     ) -> Service {
@@ -553,7 +554,7 @@ mod properties {
             rates in proptest::collection::vec((amount(), change()), 1..4),
             currency in currency(),
         ) {
-            let service = stocked(&coins, &rates);
+            let service = service_with(&coins, &rates);
             let dollars = plain(&get(&service, "/prices?symbols=BTC,ETH,SOL&currency=USD"));
             let target = format!("/prices?symbols=BTC,ETH,SOL&currency={}", currency.code());
             let converted = plain(&get(&service, &target));
@@ -604,7 +605,7 @@ mod properties {
             rates in proptest::collection::vec((amount(), change()), 1..4),
             currency in currency(),
         ) {
-            let service = stocked(&coins, &rates);
+            let service = service_with(&coins, &rates);
             let target = format!("/prices?symbols=BTC,ETH,SOL&currency={}", currency.code());
             let json = plain(&get(&service, &target));
             let compact = get(&service, &format!("{target}&format=compact&include=marketCap,currency"));

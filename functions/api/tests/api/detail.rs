@@ -22,15 +22,15 @@ fn decimal(text: &str) -> Decimal {
     Decimal::parse(text).unwrap()
 }
 
-/// Samples at times without their seconds.
+/// Parses samples: pairs of a time, such as `2026-01-15T10:30`, and a value.
 pub(crate) fn samples(list: &[(&str, &str)]) -> Samples {
     let slot = |time: &str| Slot::of(Timestamp::parse(&format!("{time}:00Z")).unwrap());
     let sample = |(time, value): &(&str, &str)| (slot(time), decimal(value));
     list.iter().map(sample).collect()
 }
 
-/// A service with BTC at 103663, its volume, and samples around the edges of the charts. It is
-/// 10:30:05.
+/// Returns a service with BTC at 103663, its volume, and samples at the edges of the charts. The
+/// time of a request is 10:30:05.
 fn service() -> Service {
     let service = Service::over(MemoryStore::new(), &[]);
     service.store.insert_price(Price {
@@ -38,12 +38,14 @@ fn service() -> Service {
         ..price("BTC", "103663", Some("2058811028682.1257"))
     });
     let history = samples(&[
-        // Before all charts, in the hours that are read and before them.
+        // Before all charts.
         ("2026-01-06T10:30", "1"),
         ("2026-01-08T11:55", "2"),
+        // In the first period of the chart of the week.
         ("2026-01-08T12:00", "93000"),
         ("2026-01-08T13:50", "93500.25"),
-        // In the chart of the week only, the second also by 30 minutes.
+        // Too early for the chart of the day. The second sample is in the last 24 hours: their
+        // high.
         ("2026-01-14T10:30", "120000"),
         ("2026-01-14T10:35", "104000.125"),
         ("2026-01-14T11:00", "102000"),
@@ -51,7 +53,7 @@ fn service() -> Service {
         ("2026-01-15T09:35", "103200"),
         ("2026-01-15T10:25", "103500.5"),
         ("2026-01-15T10:30", "103700"),
-        // A clock that runs ahead.
+        // The sample of a clock that runs ahead.
         ("2026-01-15T10:35", "999999"),
     ]);
     service.store.insert_samples("BTC", history);
@@ -146,7 +148,7 @@ async fn every_sample_is_converted_at_the_rate_of_its_own_slot() {
             point("2026-01-15T10:25:00Z", json!(84_078.183_939)),
         ])
     );
-    // The last sample that has a rate.
+    // Each period has the last of its samples that has a rate.
     assert_eq!(
         data["chart7d"],
         json!([
@@ -158,7 +160,7 @@ async fn every_sample_is_converted_at_the_rate_of_its_own_slot() {
 }
 
 #[tokio::test]
-async fn a_bitcoin_in_bitcoin_is_flat() {
+async fn the_charts_of_bitcoin_in_bitcoin_are_flat() {
     let service = service();
     let reply = service.get("/prices/BTC?include=detail&currency=BTC").await;
     let data = &reply.body["data"][0];
@@ -197,7 +199,7 @@ async fn a_watch_gets_columns_and_heights_from_0_to_99() {
         reply.text,
         [
             r#"["BTC",103663,-150,30567894561.25,104000.125,102000,"#,
-            // Each chart begins after its longest gap, which is more than half of the chart.
+            // Each chart begins after the gap that is longer than half of the chart.
             "[1768472700,300,103500.5,103700,[0,99]],",
             "[1768469400,1800,103200,103700,[0,59,99]],",
             &format!("[1768384800,7200,102000,103700,[0,{gaps}70,99]]]"),
@@ -316,7 +318,7 @@ async fn a_detail_is_one_query_and_two_in_another_currency() {
             vec![CountRequest, PriceHistory, PriceHistory],
         ),
     ] {
-        // Prices in the memory do not matter.
+        // The second request makes the same calls: a detail is not served from the memory.
         for _ in 0..2 {
             assert_eq!(service.get(&target).await.status, 200);
             assert_eq!(service.calls(), calls, "{target}");
@@ -353,7 +355,7 @@ async fn a_price_never_goes_back_to_an_earlier_fetch() {
     };
     service.store.insert_price(newer);
     assert_eq!(service.get_at(later(301), JSON).await.status, 200);
-    // Another replica of the table.
+    // Another replica of the table returns an older price.
     service.store.insert_price(price("BTC", "103663", None));
     let reply = service.get_at(later(302), JSON).await;
     assert_eq!(reply.body["data"][0]["price"], json!(105_000));
@@ -495,11 +497,11 @@ pub(crate) mod properties {
     const SLOTS: u32 = 8 * 288;
     const END: u32 = 1_800;
 
-    /// Runs of slots with and without a sample.
+    /// Runs of slots: whether they have a sample, and their number.
     fn runs() -> impl Strategy<Value = Vec<(bool, u32)>> {
         prop_oneof![
             1 => Just(vec![(true, SLOTS)]),
-            2 => Just(half()),
+            2 => Just(every_second_period()),
             1 => Just(vec![(true, 1), (false, 23)]),
             1 => Just(vec![(true, 24), (false, 24)]),
             1 => Just(vec![(true, 1), (false, SLOTS - 400), (true, 300)]),
@@ -507,11 +509,11 @@ pub(crate) mod properties {
         ]
     }
 
-    /// Returns the longest text: every second period of each chart is a gap.
-    fn half() -> Vec<(bool, u32)> {
+    /// Returns the runs of the charts with the longest text: every second period is a gap.
+    fn every_second_period() -> Vec<(bool, u32)> {
         let alternate =
             |length: u32, count: u32| (0..count).map(move |index| (index % 2 == 0, length));
-        // Half an hour of the future follows the hour.
+        // The last 18 slots are the hour, and half an hour of the future.
         let (week, day, hour) = (alternate(24, 72), alternate(6, 47), alternate(1, 18));
         [(true, SLOTS - 72 * 24 - 47 * 6 - 18)]
             .into_iter()
@@ -521,7 +523,8 @@ pub(crate) mod properties {
             .collect()
     }
 
-    /// Samples near `base`, as 64-bit floats in their shortest text. The runs are repeated.
+    /// Returns random samples near `base`, as 64-bit floats in their shortest text. The runs are
+    /// repeated.
     pub(crate) fn walk(base: f64, runs: &[(bool, u32)], seed: u64) -> Samples {
         let mut state = seed;
         let mut random = || {
@@ -545,11 +548,12 @@ pub(crate) mod properties {
             .collect()
     }
 
-    /// US dollars for a coin, and a currency for a US dollar, when the catalogue was created.
+    /// The prices of the coins in US dollars when the catalogue was created.
     const COINS: [f64; 20] = [
         103_663.0, 2_587.79, 612.3, 2.1, 145.2, 0.17, 0.58, 0.33, 18.2, 13.4, 3.9, 0.25, 84.1, 6.1,
         0.18, 4.2, 4.9, 2.5, 0.17, 0.022,
     ];
+    /// The values of one US dollar in the listed currencies at that time.
     const CURRENCIES: [f64; 3] = [0.8588, 158.31, 0.7435];
 
     #[derive(Clone)]
@@ -697,7 +701,7 @@ pub(crate) mod properties {
     }
 
     fn assert_close(a: &Decimal, b: &Decimal, absolute: f64) {
-        // Half of the eighth digit.
+        // Half a unit of the eighth digit.
         let error = (float(a) - float(b)).abs();
         assert!(
             error <= absolute + 5.01e-8 * float(b).abs(),
@@ -768,7 +772,7 @@ pub(crate) mod properties {
         }
 
         #[test]
-        fn the_format_for_a_watch_is_the_json_in_at_most_900_bytes(case in case(), stale in any::<bool>()) {
+        fn compact_detail_has_the_data_of_json_in_at_most_900_bytes(case in case(), stale in any::<bool>()) {
             let seconds = if stale { 391 } else { 0 };
             let include = "format=compact-detail&include=marketCap,time,currency";
             let text = case.get(seconds, include).text;

@@ -20,8 +20,8 @@ const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/api.md")
 const BEGIN: &str = "<!-- sizes, written by a test -->\n";
 const END: &str = "<!-- end of sizes -->\n";
 
-/// Symbol, price, change and market capitalisation in the form of `precision=full`: 64-bit floats
-/// in their shortest text.
+/// Symbol, price, change and market capitalisation, as CoinGecko sends them with `precision=full`:
+/// 64-bit floats in their shortest text.
 const FIGURES: &str = "
 BTC 42181.37830582204 -0.9327634110010229 826197419154.2874
 ETH 2252.9333040850775 -2.266854956452992 270766367222.5563
@@ -66,7 +66,8 @@ fn prices() -> Vec<Price> {
         .collect()
 }
 
-/// Creates a service with these prices in addition to its own, and with two rates.
+/// Creates a service with these prices, in addition to those of [`Service::over`], and with two
+/// rates.
 fn service(prices: Vec<Price>) -> Service {
     let service = Service::over(MemoryStore::new(), &[]);
     service.store.insert_rate(rate("EUR", "0.8588"));
@@ -77,7 +78,7 @@ fn service(prices: Vec<Price>) -> Service {
     service
 }
 
-/// Returns the bytes of a response's body.
+/// Returns the length of a response's body in bytes.
 async fn bytes(service: &Service, target: &str, header: (&str, &str)) -> usize {
     let headers = [("x-api-key", service.key.as_str()), header];
     service.send(now(), "GET", target, &headers).await.bytes
@@ -121,7 +122,7 @@ async fn table() -> String {
     lines.join("\n") + "\n"
 }
 
-/// Measures details with a sample in every slot.
+/// Measures the details of coins with a sample in every slot.
 async fn detail_table() -> String {
     let service = service(prices());
     for (name, base, seed) in [
@@ -157,7 +158,7 @@ async fn detail_table() -> String {
 }
 
 #[tokio::test]
-async fn its_table_of_sizes_is_measured() {
+async fn the_table_of_sizes_is_measured() {
     let document = fs::read_to_string(DOCUMENT).unwrap();
     let (before, rest) = document.split_once(BEGIN).unwrap();
     let (_, after) = rest.split_once(END).unwrap();
@@ -167,7 +168,7 @@ async fn its_table_of_sizes_is_measured() {
 }
 
 #[test]
-fn its_table_of_currencies_is_that_of_the_catalogue() {
+fn the_table_of_currencies_has_those_of_the_catalogue() {
     let begin = "<!-- currencies, written by a test -->\n";
     let document = fs::read_to_string(DOCUMENT).unwrap();
     let (before, rest) = document.split_once(begin).unwrap();
@@ -191,7 +192,7 @@ fn without_space(text: &str) -> String {
 }
 
 #[tokio::test]
-async fn its_examples_are_real_responses() {
+async fn the_examples_are_real_responses() {
     let document = fs::read_to_string(DOCUMENT).unwrap();
     let recorded = |name, value, change, market_cap| Price {
         change_24h: Some(Decimal::parse(change).unwrap()),
@@ -232,8 +233,8 @@ async fn its_examples_are_real_responses() {
     }
 }
 
-/// Returns every name of the description that a client reads or writes: members, headers,
-/// parameters and enum values. The symbols of coins are excluded.
+/// Returns every name in `openapi.json` that a client reads or writes: members, headers, parameters
+/// and enum values. The symbols of coins are excluded.
 fn names(description: &Value) -> BTreeSet<String> {
     let parts = ["schemas", "parameters", "securitySchemes"];
     let mut values: Vec<_> = parts.map(|part| &description["components"][part]).to_vec();
@@ -259,7 +260,7 @@ fn names(description: &Value) -> BTreeSet<String> {
 }
 
 #[test]
-fn it_contains_every_name_of_the_description() {
+fn the_document_contains_every_name_of_the_openapi_description() {
     let document = fs::read_to_string(DOCUMENT).unwrap();
     let description: Value = serde_json::from_str(include_str!("../../openapi.json")).unwrap();
     let names = names(&description);

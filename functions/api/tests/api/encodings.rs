@@ -15,7 +15,8 @@ fn service() -> Service {
     service
 }
 
-async fn get_encoded(
+/// Sends a request with this `Accept-Encoding` header.
+async fn send_accepting(
     service: &Service,
     method: &str,
     target: &str,
@@ -35,7 +36,7 @@ async fn a_long_response_is_compressed_if_the_client_accepts_gzip() {
     assert_eq!(plain.header("content-encoding"), None);
     assert_eq!(plain.bytes, plain.text.len());
     for accept_encoding in ["gzip, deflate, br", "*", "br;q=1, gzip;q=0.2"] {
-        let reply = get_encoded(&service, "GET", "/prices", accept_encoding).await;
+        let reply = send_accepting(&service, "GET", "/prices", accept_encoding).await;
         assert_eq!(reply.header("content-encoding"), Some("gzip"));
         assert_eq!(reply.text, plain.text);
         assert!(reply.bytes * 4 < plain.bytes, "{}", reply.bytes);
@@ -49,7 +50,7 @@ async fn a_long_response_is_compressed_if_the_client_accepts_gzip() {
 async fn a_client_that_does_not_accept_gzip_gets_the_uncompressed_text() {
     let service = service();
     for accept_encoding in ["", "gzip;q=0", "gzip;q=0, *", "identity", "br", "x"] {
-        let reply = get_encoded(&service, "GET", "/prices", accept_encoding).await;
+        let reply = send_accepting(&service, "GET", "/prices", accept_encoding).await;
         assert_eq!(reply.header("content-encoding"), None, "{accept_encoding}");
     }
 }
@@ -58,19 +59,19 @@ async fn a_client_that_does_not_accept_gzip_gets_the_uncompressed_text() {
 async fn a_response_that_gzip_would_lengthen_is_not_compressed() {
     let service = service();
     let target = "/prices/BTC?format=compact";
-    let reply = get_encoded(&service, "GET", target, "gzip").await;
+    let reply = send_accepting(&service, "GET", target, "gzip").await;
     assert_eq!(reply.header("content-encoding"), None);
     assert_eq!(reply.header("vary"), Some("Accept-Encoding, X-API-Key"));
     // A client that accepts only gzip gets the longer, compressed body.
-    let reply = get_encoded(&service, "GET", target, "gzip, identity;q=0").await;
+    let reply = send_accepting(&service, "GET", target, "gzip, identity;q=0").await;
     assert_eq!(reply.header("content-encoding"), Some("gzip"));
 }
 
 #[tokio::test]
 async fn head_is_compressed_like_get_and_a_304_has_no_body_to_compress() {
     let service = service();
-    let head = get_encoded(&service, "HEAD", "/prices", "gzip").await;
-    let get = get_encoded(&service, "GET", "/prices", "gzip").await;
+    let head = send_accepting(&service, "HEAD", "/prices", "gzip").await;
+    let get = send_accepting(&service, "GET", "/prices", "gzip").await;
     assert_eq!((head.status, head.bytes), (200, get.bytes));
     assert_eq!(head.header("content-encoding"), Some("gzip"));
     let headers = [
@@ -84,11 +85,11 @@ async fn head_is_compressed_like_get_and_a_304_has_no_body_to_compress() {
 }
 
 #[tokio::test]
-async fn errors_are_compressed_if_that_makes_them_shorter() {
+async fn an_error_is_compressed_if_gzip_shortens_it() {
     let service = service();
     let symbols: Vec<_> = (0..50).map(|number| format!("X{number}")).collect();
     let target = format!("/prices?symbols={}", symbols.join(","));
-    let reply = get_encoded(&service, "GET", &target, "gzip").await;
+    let reply = send_accepting(&service, "GET", &target, "gzip").await;
     assert_eq!(reply.status, 400);
     assert_eq!(reply.header("content-encoding"), Some("gzip"));
     assert_eq!(reply.body["code"], "VALIDATION_ERROR");

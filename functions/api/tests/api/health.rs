@@ -59,7 +59,7 @@ async fn an_update_that_never_succeeded_is_unhealthy() {
 }
 
 #[tokio::test]
-async fn a_table_that_cannot_be_read_is_unhealthy_without_the_reason() {
+async fn a_table_that_cannot_be_read_is_unhealthy_and_the_cause_is_hidden() {
     let service = Service::new();
     service.store.fail(
         Operation::UpdateStatus,
@@ -101,7 +101,7 @@ async fn the_result_of_a_check_is_remembered_for_five_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_table_that_never_responds_is_unhealthy_in_time() {
+async fn a_table_that_never_responds_does_not_delay_the_check_forever() {
     let service = Service::new();
     service.store.hang(Operation::UpdateStatus);
     assert_eq!(health(&service, 0).await.status, 503);

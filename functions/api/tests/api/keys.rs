@@ -47,7 +47,7 @@ async fn all_invalid_keys_get_the_same_response() {
         answers.push(reply.text);
     }
     service.change_key(|key| key.enabled = false);
-    // The key, which was read for the wrong secret, is remembered for a minute.
+    // The request with the wrong secret has read the key, which is then remembered for a minute.
     answers.push(service.get_at(later(60), "/prices/BTC").await.text);
     service.change_key(|key| {
         key.enabled = true;

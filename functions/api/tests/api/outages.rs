@@ -180,7 +180,7 @@ async fn a_panic_is_a_500_and_the_process_continues() {
 }
 
 #[tokio::test]
-async fn a_panic_beside_the_limiter_does_not_cancel_the_count() {
+async fn a_panic_while_prices_are_read_does_not_cancel_the_count() {
     // The key is read at once, and the prices panic before the limiter responds.
     let service = Service::over(MemoryStore::new().with_pauses([0, 3, 0]), &[]);
     service.store.panic(Operation::Prices);

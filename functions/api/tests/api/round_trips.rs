@@ -73,7 +73,7 @@ async fn prices_that_turned_stale_are_read_again_at_once() {
 }
 
 #[tokio::test]
-async fn nothing_is_remembered_if_the_settings_exclude_it() {
+async fn nothing_is_remembered_if_process_cache_seconds_is_zero() {
     let service = Service::over(MemoryStore::new(), &[("PROCESS_CACHE_SECONDS", "0")]);
     service.get("/prices/BTC").await;
     service.calls();

@@ -59,7 +59,7 @@ pub(crate) fn rate(code: &str, value: &str) -> Rate {
     }
 }
 
-/// The key of every test. Its id has a jitter of 15 s.
+/// The key of every test. The jitter of its id is 15 s.
 const KEY: &str = "cw_0123456789AB_0123456789abcdefghijABCDEFGHIJ0123456789xyz";
 
 /// One instance of the function, with the key of its requests.
@@ -77,7 +77,7 @@ impl Service {
         Self::over(MemoryStore::new(), &[("RATE_LIMIT_PER_MINUTE", "5")])
     }
 
-    /// Returns the same service over this store and with these variables.
+    /// Creates a service with the same data over this store, and with these environment variables.
     pub(crate) fn over(store: MemoryStore, variables: &[(&str, &str)]) -> Self {
         let raw = RawApiKey::parse(KEY).unwrap();
         let record = ApiKey {
@@ -102,7 +102,7 @@ impl Service {
         }
     }
 
-    /// Another instance of the function over the same table.
+    /// Creates another instance of the function over the same table.
     pub(crate) fn instance(&self, variables: &[(&str, &str)]) -> Arc<Api<MemoryStore>> {
         Arc::new(Api::new(settings(variables), self.store.clone()))
     }

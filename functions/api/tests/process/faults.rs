@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::function::{Function, body, event, health_event};
 use crate::proxy::{Call, Fault, Proxy};
-use crate::stocked::Stocked;
+use crate::sample_table::SampleTable;
 use crate::table::TABLE;
 
 const THROTTLED: Fault = Fault::Error(400, "ThrottlingException");
@@ -16,19 +16,19 @@ const NO_CAPACITY: Fault = Fault::Error(400, "ProvisionedThroughputExceededExcep
 const BROKEN: Fault = Fault::Error(500, "InternalServerError");
 const NO_TABLE: Fault = Fault::Error(400, "ResourceNotFoundException");
 
-/// 5 s for the store, and a reserve for a busy machine.
+/// The maximum duration of a response: 5 s for the store, and a reserve for a busy machine.
 const LIMIT: Duration = Duration::from_secs(8);
 
-/// A function with a proxy before its table.
+/// A function with a proxy in front of its table.
 struct Setup {
-    table: Stocked,
+    table: SampleTable,
     proxy: Proxy,
     function: Function,
 }
 
 impl Setup {
     async fn new() -> Self {
-        let table = Stocked::create().await;
+        let table = SampleTable::create().await;
         let proxy = Proxy::to(table.endpoint()).await;
         let function = Function::at(proxy.endpoint(), &[]).await;
         Self {
@@ -74,8 +74,8 @@ fn assert_fresh(answer: &Value) {
     assert!(data.iter().all(|price| price.get("stale").is_none()));
 }
 
-/// Asserts the responses while calls of one kind have a fault, at most `most` in one request, and
-/// after the recovery.
+/// Asserts that a request gets a 503 while all calls of one kind fail, after at most `most` of
+/// them, and that the next request after the recovery succeeds.
 async fn assert_outage_and_recovery((call, fault, most): (Call, Fault, usize)) {
     let setup = Setup::new().await;
     setup.proxy.fail(call, fault);

@@ -7,16 +7,16 @@ use serde_json::Value;
 
 use crate::function::{Function, event};
 use crate::relay::{Loss, Relay};
-use crate::stocked::Stocked;
+use crate::sample_table::SampleTable;
 
-/// 5 s for the store, and a reserve for a busy machine.
+/// The maximum duration of a response: 5 s for the store, and a reserve for a busy machine.
 const LIMIT: Duration = Duration::from_secs(8);
 
 const LOSSES: [Loss; 3] = [Loss::Close, Loss::Reset, Loss::Silence];
 
 /// A function with connections to its table.
 struct Setup {
-    table: Stocked,
+    table: SampleTable,
     relay: Relay,
     function: Function,
     answers: usize,
@@ -25,7 +25,7 @@ struct Setup {
 impl Setup {
     /// Starts a function that has responded to one counted request.
     async fn new() -> Self {
-        let table = Stocked::create().await;
+        let table = SampleTable::create().await;
         let relay = Relay::to(table.endpoint()).await;
         let function = Function::at(relay.endpoint(), &[]).await;
         let mut setup = Self {
@@ -71,7 +71,7 @@ impl Setup {
         }
     }
 
-    /// Ends the process, which has written one line for each response.
+    /// Ends the process, and asserts that it has written one log line for each response.
     async fn end(self) {
         let log = self.function.log().await;
         let requests = log.iter().filter(|line| line["message"] == "request");
@@ -101,7 +101,7 @@ async fn connections_that_were_closed_while_the_process_was_frozen_cause_no_erro
         if answer["statusCode"] == 200 {
             assert_eq!(counted, 2, "{loss:?}");
         } else {
-            // A silent connection cannot be distinguished from a late response.
+            // The function cannot distinguish a silent connection from a late response.
             assert_eq!(loss, Loss::Silence, "{answer}");
             assert_unavailable(&answer);
             // No request on the lost connection has reached the table.

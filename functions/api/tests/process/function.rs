@@ -14,7 +14,8 @@ use tokio::task::JoinHandle;
 
 use crate::table::TABLE;
 
-/// Longer than any response, so that a missing response fails its test.
+/// The maximum time until a response. It is longer than any response takes, so only a missing
+/// response fails its test.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) const ENVIRONMENT: [(&str, &str); 5] = [
@@ -41,7 +42,7 @@ pub(crate) fn bootstrap(environment: &[(&str, &str)]) -> Command {
 pub(crate) struct Function {
     lambda: Simulator,
     process: Child,
-    // Read all the time, because a full pipe would stop the process.
+    // Reads the log all the time, because a full pipe would stop the process.
     log: JoinHandle<String>,
 }
 

@@ -6,7 +6,7 @@ use shared::timestamp::Timestamp;
 
 use crate::function::{Function, event, prices_event};
 use crate::proxy::{Call, Proxy};
-use crate::stocked::Stocked;
+use crate::sample_table::SampleTable;
 
 /// Returns a response without its time.
 fn timeless(answer: &Value) -> String {
@@ -17,7 +17,7 @@ fn timeless(answer: &Value) -> String {
 }
 
 /// Adds two invalid keys to the table: a disabled and an expired one.
-pub(crate) async fn useless_keys(table: &Stocked) -> [String; 2] {
+pub(crate) async fn add_invalid_keys(table: &SampleTable) -> [String; 2] {
     let now = Timestamp::now();
     let make = || NewApiKey::generate("useless", now).unwrap();
     let (mut disabled, mut expired) = (make(), make());
@@ -31,14 +31,14 @@ pub(crate) async fn useless_keys(table: &Stocked) -> [String; 2] {
 
 #[tokio::test]
 async fn every_refusal_is_the_same_to_the_byte_and_causes_at_most_one_read() {
-    let table = Stocked::create().await;
-    let [disabled, expired] = useless_keys(&table).await;
+    let table = SampleTable::create().await;
+    let [disabled, expired] = add_invalid_keys(&table).await;
     let proxy = Proxy::to(table.endpoint()).await;
     let function = Function::at(proxy.endpoint(), &[]).await;
     let unknown = RawApiKey::generate().unwrap().reveal();
     let wrong_secret = format!("{}{}", &table.key[..16], &unknown[16..]);
 
-    // The process remembers the key of the wrong secret, because it is in use.
+    // After this request, the process remembers the key whose secret is wrong below.
     let used = function.invoke(event(&table.key, "/prices", "")).await;
     assert_eq!(used.unwrap()["statusCode"], 200);
 

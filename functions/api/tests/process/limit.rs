@@ -10,12 +10,12 @@ use shared::settings::ApiSettings;
 use shared::timestamp::Timestamp;
 
 use crate::function::{ENVIRONMENT, Function, body, event};
-use crate::stocked::Stocked;
+use crate::sample_table::SampleTable;
 
 const LIMIT: usize = 50;
 
-/// Asserts that exactly the limit of each minute's requests passed, each with a different count.
-/// Returns the number of minutes.
+/// Asserts that exactly [`LIMIT`] requests of each minute passed, or all if there were fewer, and
+/// that each had a different count. Returns the number of minutes.
 fn assert_exact(answers: impl IntoIterator<Item = (String, Value)>) -> usize {
     let mut minutes: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for (minute, answer) in answers {
@@ -40,7 +40,7 @@ fn assert_exact(answers: impl IntoIterator<Item = (String, Value)>) -> usize {
 
 #[tokio::test]
 async fn exactly_the_limit_passes_through_several_processes() {
-    let table = Stocked::create().await;
+    let table = SampleTable::create().await;
     let limit = LIMIT.to_string();
     let settings = [
         ("RATE_LIMIT_PER_MINUTE", limit.as_str()),
@@ -52,7 +52,7 @@ async fn exactly_the_limit_passes_through_several_processes() {
         (0..30).map(|_| function.invoke(event(&table.key, "/prices/BTC", "")))
     }))
     .await;
-    // The response has the time by which the process counted the request.
+    // The process counted the request in the minute of the response's timestamp.
     let answers = answers.into_iter().map(|answer| {
         let answer = answer.unwrap();
         let time = body(&answer)["timestamp"].as_str().unwrap().to_owned();
@@ -65,7 +65,7 @@ async fn exactly_the_limit_passes_through_several_processes() {
 /// Uses the real client over a real table, with the clock of the test.
 #[tokio::test]
 async fn two_adjacent_minutes_have_exactly_their_own_limits() {
-    let table = Stocked::create().await;
+    let table = SampleTable::create().await;
     let limit = LIMIT.to_string();
     let minute = Window::at(Timestamp::now()).start();
     // Each instance handles one request at a time, as in Lambda.

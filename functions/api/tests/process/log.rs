@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use shared::api_key::RawApiKey;
 
 use crate::function::{Function, event, health_event, prices_event};
-use crate::stocked::Stocked;
+use crate::sample_table::SampleTable;
 use crate::table::TABLE;
 
 /// Returns the lines of requests.
@@ -107,7 +107,7 @@ fn events_with(text: &str, key: &str) -> Vec<Value> {
 
 #[tokio::test]
 async fn a_raw_key_in_any_place_of_an_event_is_in_no_log_no_error_and_no_item() {
-    let table = Stocked::create().await;
+    let table = SampleTable::create().await;
     let function = Function::at(table.endpoint(), &[("LOG_LEVEL", "DEBUG")]).await;
     let stranger = RawApiKey::generate().unwrap().reveal();
     let mut errors = Vec::new();
@@ -137,7 +137,7 @@ async fn a_raw_key_in_any_place_of_an_event_is_in_no_log_no_error_and_no_item() 
     for key in [&table.key, &stranger] {
         let secret = key.rsplit('_').next().unwrap();
         for text in &texts {
-            // The text itself would hide the message.
+            // The message has only the length of the text, which is long.
             assert!(!text.contains(secret), "a secret in {} bytes", text.len());
         }
     }
@@ -156,7 +156,7 @@ async fn with_log_level_error_a_request_has_only_its_metrics() {
 
 #[tokio::test]
 async fn the_line_has_the_facts_about_the_response() {
-    let table = Stocked::create().await;
+    let table = SampleTable::create().await;
     let function = Function::at(table.endpoint(), &[]).await;
     let key = table.key.as_str();
     let unknown = RawApiKey::generate().unwrap().reveal();
@@ -207,7 +207,7 @@ async fn the_line_has_the_facts_about_the_response() {
 
 #[tokio::test]
 async fn a_response_without_any_price_has_a_metric_and_a_failed_store_does_not() {
-    let table = Stocked::create().await;
+    let table = SampleTable::create().await;
     let function = Function::at(table.endpoint(), &[]).await;
     for path in ["/prices/ADA", "/prices/BTC"] {
         let event = event(&table.key, path, "");
@@ -241,11 +241,11 @@ async fn a_response_without_any_price_has_a_metric_and_a_failed_store_does_not()
     );
 }
 
-/// Clients cannot create dimensions beyond four routes and four classes: each further combination
-/// would cost money.
+/// Clients cannot create further values of the dimensions: each further combination of a route and
+/// a class would cost money.
 #[tokio::test]
 async fn metrics_have_only_a_fixed_set_of_dimensions() {
-    let table = Stocked::create().await;
+    let table = SampleTable::create().await;
     let function = Function::at(table.endpoint(), &[]).await;
     let secret = "cw_in_a_path";
     let mut events = vec![health_event()];

@@ -13,9 +13,9 @@ mod migration;
 mod proxy;
 mod relay;
 mod round_trips;
+mod sample_table;
 mod scale;
 mod start;
-mod stocked;
 mod timing;
 // The DynamoDB engine of the store's own tests.
 #[path = "../../../shared/tests/store/table.rs"]

@@ -1,5 +1,5 @@
-//! The revision without history, rates and volumes: its table with the functions of this revision,
-//! and its requests on a table of this revision, as during a rollout and after a rollback.
+//! Compatibility with revision f586db1, which has no history, rates and volumes. During a rollout
+//! and after a rollback, the functions of each revision use tables that the other has written.
 
 use serde_json::{Value, json};
 use shared::currency::ListedCurrency;
@@ -13,14 +13,14 @@ use shared::timestamp::Timestamp;
 
 use crate::function::{Function, body, event};
 use crate::proxy::ask;
-use crate::stocked::Stocked;
+use crate::sample_table::SampleTable;
 use crate::table::TABLE;
 
-/// Requests that the functions of revision f586db1 sent, with placeholders for the times.
+/// Recorded requests of revision f586db1's functions, with placeholders for the times.
 const RECORDED: &str = include_str!("../cases/before_history.json");
 
 /// Sends a recorded request, as if it was made at this time, and returns the response.
-async fn send(table: &Stocked, operation: &str, name: &str, now: Timestamp) -> Value {
+async fn send(table: &SampleTable, operation: &str, name: &str, now: Timestamp) -> Value {
     let text = RECORDED
         .replace(
             "\"UPDATED\"",
@@ -52,13 +52,13 @@ async fn send(table: &Stocked, operation: &str, name: &str, now: Timestamp) -> V
 }
 
 /// Fills a table as a run of the previous update function does.
-async fn write_as_before(table: &Stocked, now: Timestamp) {
+async fn write_as_before(table: &SampleTable, now: Timestamp) {
     send(table, "TransactWriteItems", "writePrices", now).await;
     send(table, "UpdateItem", "writeStatus", now).await;
 }
 
 /// Fills a table as a run of the update function does.
-async fn write(table: &Stocked, now: Timestamp) {
+async fn write(table: &SampleTable, now: Timestamp) {
     let decimal = |text| Decimal::parse(text).unwrap();
     let price = |symbol, price| Price {
         symbol: Symbol::find(symbol).unwrap(),
@@ -83,7 +83,7 @@ async fn write(table: &Stocked, now: Timestamp) {
 }
 
 /// Sends a GET and returns the status and the body.
-async fn get(function: &Function, table: &Stocked, path: &str, query: &str) -> (u64, Value) {
+async fn get(function: &Function, table: &SampleTable, path: &str, query: &str) -> (u64, Value) {
     let response = function
         .invoke(event(&table.key, path, query))
         .await
@@ -92,7 +92,7 @@ async fn get(function: &Function, table: &Stocked, path: &str, query: &str) -> (
 }
 
 /// Asserts that every request without a listed currency succeeds.
-async fn assert_serves(function: &Function, table: &Stocked) {
+async fn assert_serves(function: &Function, table: &SampleTable) {
     for (path, query) in [
         ("/prices", "symbols=BTC,ETH"),
         ("/prices", ""),
@@ -115,7 +115,7 @@ async fn assert_serves(function: &Function, table: &Stocked) {
 
 #[tokio::test]
 async fn a_table_without_history_and_rates_is_served() {
-    let table = Stocked::without_prices().await;
+    let table = SampleTable::without_prices().await;
     write_as_before(&table, Timestamp::now()).await;
     let function = Function::at(table.endpoint(), &[]).await;
 
@@ -144,7 +144,7 @@ async fn a_table_without_history_and_rates_is_served() {
 
 #[tokio::test]
 async fn the_first_run_writes_over_prices_without_history() {
-    let table = Stocked::without_prices().await;
+    let table = SampleTable::without_prices().await;
     let now = Timestamp::now();
     write_as_before(&table, now.minus_seconds(300)).await;
     write(&table, now).await;
@@ -163,7 +163,7 @@ async fn the_first_run_writes_over_prices_without_history() {
 
 #[tokio::test]
 async fn the_previous_functions_read_and_write_a_table_with_history_and_rates() {
-    let table = Stocked::without_prices().await;
+    let table = SampleTable::without_prices().await;
     let now = Timestamp::now();
     write_as_before(&table, now.minus_seconds(600)).await;
     let before = send(&table, "BatchGetItem", "readPrices", now).await;

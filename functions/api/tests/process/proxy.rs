@@ -211,7 +211,7 @@ fn call(head: &str, body: &[u8]) -> Call {
     }
 }
 
-/// Returns the name of a call's table.
+/// Returns the name of the table in a request.
 fn table_name(body: &[u8]) -> String {
     let request: Value = serde_json::from_slice(body).unwrap();
     let batch = request["RequestItems"].as_object();
@@ -250,7 +250,7 @@ async fn read(client: &mut TcpStream) -> io::Result<(String, Vec<u8>)> {
     Ok((head, body))
 }
 
-/// Returns the table's response, head and body unchanged.
+/// Forwards a request to the table. Returns the head and the body of the response, unchanged.
 pub(crate) async fn ask(table: &str, head: &str, body: &[u8]) -> io::Result<Vec<u8>> {
     let length = format!("content-length: {}\r\n", body.len());
     let request: String = head

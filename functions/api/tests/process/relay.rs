@@ -22,7 +22,8 @@ pub(crate) enum Loss {
 /// One connection of the function.
 struct Connection {
     lose: oneshot::Sender<Loss>,
-    /// Ends with the connection. Holds the function's end of a silent one.
+    /// The task that serves the connection until its end. Returns the function's side of a silent
+    /// connection, which must stay open.
     task: JoinHandle<Option<TcpStream>>,
 }
 
@@ -116,7 +117,7 @@ async fn pass(
     let answers = async {
         let mut bytes = Vec::new();
         while from_table.read_buf(&mut bytes).await? > 0 {
-            // The connection ends with the relay.
+            // Fails only at the end of the relay, which also ends the connection.
             let _ = answers.wait_for(|pass| *pass).await;
             to_client.write_all(&bytes).await?;
             bytes.clear();

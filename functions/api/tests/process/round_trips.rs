@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::function::{Function, event};
 use crate::proxy::{Call, Fault, Proxy};
-use crate::stocked::Stocked;
+use crate::sample_table::SampleTable;
 
 /// Takes the calls that a request waits for, without the write of a key's last use.
 fn awaited(proxy: &Proxy) -> Vec<Call> {
@@ -19,7 +19,7 @@ fn assert_ok(answer: &Value) {
 
 #[tokio::test]
 async fn a_warm_request_is_two_calls_in_one_round_trip_or_one_call() {
-    let table = Stocked::create().await;
+    let table = SampleTable::create().await;
     let proxy = Proxy::to(table.endpoint()).await;
     let function = Function::at(proxy.endpoint(), &[]).await;
     let get = async |query| function.invoke(event(&table.key, "/prices", query)).await;
@@ -44,7 +44,7 @@ async fn a_warm_request_is_two_calls_in_one_round_trip_or_one_call() {
 
 #[tokio::test]
 async fn a_detail_is_two_calls_in_one_round_trip_or_three_in_another_currency() {
-    let table = Stocked::create().await;
+    let table = SampleTable::create().await;
     let proxy = Proxy::to(table.endpoint()).await;
     let function = Function::at(proxy.endpoint(), &[]).await;
     let get = async |path, query| function.invoke(event(&table.key, path, query)).await;
@@ -66,7 +66,7 @@ async fn a_detail_is_two_calls_in_one_round_trip_or_three_in_another_currency() 
 
 #[tokio::test]
 async fn a_keys_last_use_is_written_at_most_once_a_minute() {
-    let table = Stocked::create().await;
+    let table = SampleTable::create().await;
     let proxy = Proxy::to(table.endpoint()).await;
     let function = Function::at(proxy.endpoint(), &[]).await;
     for _ in 0..20 {

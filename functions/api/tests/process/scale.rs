@@ -1,5 +1,5 @@
-//! The tables of docs/scale.md that follow from what the code writes, and the usage by which
-//! `cargo xtask cost` computes.
+//! The generated tables of docs/scale.md, computed from items that the store writes. Also checks
+//! the constants by which `cargo xtask cost` computes.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -25,7 +25,7 @@ use shared::testing::assert_committed;
 use shared::timestamp::Timestamp;
 
 use crate::function::{Function, event};
-use crate::stocked::Stocked;
+use crate::sample_table::SampleTable;
 use crate::table::TABLE;
 
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/scale.md");
@@ -47,7 +47,7 @@ fn size(item: &Item) -> usize {
             digits.div_ceil(2) + 1
         }
         AttributeValue::Bool(_) => 1,
-        other => panic!("no item of ours has {other:?}"),
+        other => panic!("no item has an attribute of this type: {other:?}"),
     };
     item.iter()
         .map(|(name, held)| name.len() + value(held))
@@ -61,7 +61,7 @@ fn write_units(item: &Item) -> usize {
 
 /// Returns the largest items of each kind that the store writes.
 async fn items() -> Vec<(&'static str, Item)> {
-    let table = Stocked::create().await;
+    let table = SampleTable::create().await;
     let store = table.store();
     let now = Timestamp::now();
     let mut key = NewApiKey::generate(&"n".repeat(100), now).unwrap().record;
@@ -140,7 +140,7 @@ async fn items() -> Vec<(&'static str, Item)> {
     ]
 }
 
-/// Replaces the table between two marks.
+/// Returns the document with this table between the two marks of its name.
 fn replaced(document: &str, name: &str, table: &str) -> String {
     let begin = format!("<!-- {name}, written by a test -->\n");
     let end = format!("<!-- end of {name} -->\n");
@@ -162,7 +162,6 @@ async fn the_tables_of_the_document_are_up_to_date() {
         let half = as_f64(reads) / 2.0;
         writeln!(sizes, "| {name} | {bytes} | {writes} | {reads} | {half} |").unwrap();
     }
-    // In the usage of a request, which `cargo xtask cost` multiplies.
     let line = as_f64(log_line().await);
     assert!(
         (line - usage::REQUEST_LINE_BYTES).abs() < f64::EPSILON,
@@ -182,7 +181,7 @@ async fn the_tables_of_the_document_are_up_to_date() {
 
 /// Returns the bytes that the function logs for a request with `LOG_LEVEL` INFO.
 async fn log_line() -> usize {
-    let table = Stocked::create().await;
+    let table = SampleTable::create().await;
     let function = Function::at(table.endpoint(), &[]).await;
     let query = "symbols=BTC,ETH";
     let answer = function.invoke(event(&table.key, "/prices", query)).await;
@@ -202,14 +201,14 @@ async fn log_line() -> usize {
 
 /// Seconds between two requests of a watch.
 const CLIENT_SECONDS: f64 = 300.0;
-/// Read units a second of an execution environment: 20 prices at half a unit, 4 times in the 300 s
-/// of an update. Assumed: an update arrives 15 s after it is due, and until then a process reads the
-/// table every 5 s.
+/// Read units a second of an execution environment: 20 prices at half a unit, 4 times between two
+/// updates. The assumption: an update arrives 15 s after it is due, and until then a process reads
+/// the table every 5 s.
 const PRICE_READS: f64 = 20.0 * 0.5 * 4.0 / 300.0;
 /// The runs of the update in a month.
 const RUNS: f64 = usage::MONTH_HOURS * 12.0;
 
-/// Returns the table of a million requests by their shape.
+/// Returns the table with the cost of a million requests of each kind.
 fn cost(items: &HashMap<&str, Item>) -> String {
     let mut rows = String::from(
         "| request | HTTP API | Lambda | DynamoDB | logs | transfer | together |\n\
@@ -239,7 +238,7 @@ fn cost(items: &HashMap<&str, Item>) -> String {
     rows
 }
 
-/// Returns the table of a run's writes, and of the runs that kept no history.
+/// Returns the table with the cost of a run's writes, with and without rates and history.
 fn update(items: &HashMap<&str, Item>) -> String {
     let units = |name| write_units(&items[name]);
     let coins = COINS.len();
@@ -261,7 +260,7 @@ fn update(items: &HashMap<&str, Item>) -> String {
             of_prices + of_rates + of_slots,
         ),
     ] {
-        // A transaction costs twice.
+        // A write in a transaction costs two units.
         let units = 2 * written + note;
         let month = as_f64(units) * RUNS / 1e6 * prices::Item::TableWrites.price().dollars;
         writeln!(table, "| {way} | {units} | {month:.2} |").unwrap();
@@ -302,7 +301,7 @@ fn week(items: &HashMap<&str, Item>, current: &str, hour: &str) -> f64 {
     as_f64(bytes.div_ceil(4_096)) / 2.0
 }
 
-/// Returns the shapes of a detail request by currency.
+/// Returns the usage of a detail request in each kind of currency.
 fn detail_shapes(items: &HashMap<&str, Item>) -> [(&'static str, Usage); 3] {
     let coin = week(items, "price", COIN_HOUR);
     let currency = week(items, "rate", CURRENCY_HOUR);

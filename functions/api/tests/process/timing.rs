@@ -18,35 +18,35 @@ use shared::store::Store;
 use shared::timestamp::Timestamp;
 
 use crate::function::{ENVIRONMENT, event};
-use crate::keys::useless_keys;
-use crate::stocked::Stocked;
+use crate::keys::add_invalid_keys;
+use crate::sample_table::SampleTable;
 
 /// The number of measurements of each kind. Their median varies little.
 const ROUNDS: u32 = 300;
 
-/// A refusal is remembered for ten seconds of the time that the test passes to the requests.
+/// Seconds of the test's clock between two rounds. The process remembers a refusal for ten seconds.
 const FORGOTTEN: u32 = 11;
 
-/// The maximum ratio of two equal times. One more call to the table doubles a time, and one less
-/// leaves a tenth of it.
-const SAME: f64 = 1.5;
+/// The maximum ratio of two times that count as equal. One more call to the table doubles a time,
+/// and one call less leaves a tenth of it.
+const MAX_RATIO: f64 = 1.5;
 
-/// A kind of invalid keys, with its measured times.
-struct Way {
+/// A kind of invalid keys, and the measured times of their refusals.
+struct KeyKind {
     name: &'static str,
     /// Returns a different key of this kind for each request.
     key: Box<dyn Fn() -> String>,
-    times: Vec<Took>,
+    times: Vec<Times>,
 }
 
 /// The times of one refusal.
 #[derive(Clone, Copy)]
-struct Took {
+struct Times {
     time: Duration,
     cpu: Duration,
 }
 
-impl Way {
+impl KeyKind {
     fn new(name: &'static str, key: impl Fn() -> String + 'static) -> Self {
         Self {
             name,
@@ -56,7 +56,7 @@ impl Way {
     }
 
     /// Returns the median in microseconds.
-    fn median(&self, part: fn(&Took) -> Duration) -> f64 {
+    fn median(&self, part: fn(&Times) -> Duration) -> f64 {
         let mut times: Vec<_> = self.times.iter().map(part).collect();
         times.sort_unstable();
         times[times.len() / 2].as_secs_f64() * 1e6
@@ -84,11 +84,11 @@ fn another(letter: char) -> char {
 }
 
 /// Sends an invalid key at this time, and returns the times of its refusal.
-async fn refusal(api: &Api<Store>, key: &str, now: Timestamp) -> Took {
+async fn refusal(api: &Api<Store>, key: &str, now: Timestamp) -> Times {
     let event = Event::parse(&event(key, "/prices/BTC", "").to_string()).unwrap();
     let (asked, cpu) = (Instant::now(), cpu_time());
     let answer = Box::pin(api.respond(event, "lambda-request", now)).await;
-    let took = Took {
+    let took = Times {
         time: asked.elapsed(),
         cpu: cpu_time().saturating_sub(cpu),
     };
@@ -98,10 +98,10 @@ async fn refusal(api: &Api<Store>, key: &str, now: Timestamp) -> Took {
 
 #[tokio::test]
 async fn all_kinds_of_invalid_keys_take_the_same_time() {
-    let table = Stocked::create().await;
-    let [disabled, expired] = useless_keys(&table).await;
+    let table = SampleTable::create().await;
+    let [disabled, expired] = add_invalid_keys(&table).await;
     let api = Api::new(settings(), table.store());
-    // The process remembers the key of the wrong secret, because it is in use.
+    // After this request, the process remembers the key whose secrets are wrong below.
     let used = Event::parse(&event(&table.key, "/prices", "").to_string()).unwrap();
     let used = Box::pin(api.respond(used, "lambda-request", Timestamp::now())).await;
     assert_eq!(used.status_code, 200);
@@ -113,44 +113,44 @@ async fn all_kinds_of_invalid_keys_take_the_same_time() {
     let mut all_but_last = table.key.clone();
     let last = all_but_last.pop().unwrap();
     all_but_last.push(another(last));
-    let mut ways = [
-        Way::new("known id, no character right", move || {
+    let mut kinds = [
+        KeyKind::new("known id, no character right", move || {
             nothing_right.clone()
         }),
-        Way::new("known id, all but the last right", move || {
+        KeyKind::new("known id, all but the last right", move || {
             all_but_last.clone()
         }),
-        Way::new("known id, random secret", move || {
+        KeyKind::new("known id, random secret", move || {
             format!("{id}{}", &random()[16..])
         }),
-        Way::new("disabled, the secret right", move || disabled.clone()),
-        Way::new("expired, the secret right", move || expired.clone()),
-        Way::new("unknown id", random),
-        Way::new("malformed", || "cw_0123456789AB_short".to_owned()),
+        KeyKind::new("disabled, the secret right", move || disabled.clone()),
+        KeyKind::new("expired, the secret right", move || expired.clone()),
+        KeyKind::new("unknown id", random),
+        KeyKind::new("malformed", || "cw_0123456789AB_short".to_owned()),
     ];
     let mut now = Timestamp::now();
     for round in 0..ROUNDS {
         now = now.plus_seconds(FORGOTTEN);
-        let first = usize::try_from(round).unwrap() % ways.len();
-        for turn in 0..ways.len() {
-            let turn = (first + turn) % ways.len();
-            let way = &mut ways[turn];
-            let key = (way.key)();
+        let first = usize::try_from(round).unwrap() % kinds.len();
+        for turn in 0..kinds.len() {
+            let turn = (first + turn) % kinds.len();
+            let kind = &mut kinds[turn];
+            let key = (kind.key)();
             let took = refusal(&api, &key, now).await;
-            way.times.push(took);
+            kind.times.push(took);
         }
     }
-    for way in &ways {
-        let (time, cpu) = (way.median(|took| took.time), way.median(|took| took.cpu));
-        println!("{time:8.1} µs, {cpu:8.1} µs of CPU  {}", way.name);
+    for kind in &kinds {
+        let (time, cpu) = (kind.median(|took| took.time), kind.median(|took| took.cpu));
+        println!("{time:8.1} µs, {cpu:8.1} µs of CPU  {}", kind.name);
     }
-    let [reference, same @ .., malformed] = ways.each_ref();
+    let [reference, same @ .., malformed] = kinds.each_ref();
     assert_eq!(malformed.name, "malformed");
-    for way in same {
-        let ratio = way.median(|took| took.cpu) / reference.median(|took| took.cpu);
-        let name = way.name;
+    for kind in same {
+        let ratio = kind.median(|took| took.cpu) / reference.median(|took| took.cpu);
+        let name = kind.name;
         assert!(
-            (1.0 / SAME..SAME).contains(&ratio),
+            (1.0 / MAX_RATIO..MAX_RATIO).contains(&ratio),
             "{name}: {ratio:.3} times"
         );
     }

@@ -104,7 +104,8 @@ proptest! {
                         continue;
                     }
                     let fetched = reply.body["data"][0]["price"].as_i64().unwrap();
-                    // Never older than an earlier response, unless that is forgotten.
+                    // The price is never older than that of an earlier response, unless the process
+                    // has forgotten the earlier one.
                     if let Some(earlier) = served[process]
                         && now - earlier < FORGOTTEN
                     {
@@ -113,8 +114,8 @@ proptest! {
                     // An overdue price is at most some seconds behind the table.
                     if settled && now >= fetched + DUE + OVERDUE {
                         let newest = table.fetched.unwrap_or(fetched + 1);
-                        // A newer price than the table's is kept until it is forgotten, which the
-                        // next read does.
+                        // A remembered price that is newer than the table's is kept until the first
+                        // read after the time at which it is forgotten.
                         let guarded = newest < fetched && now - fetched < FORGOTTEN + OVERDUE;
                         prop_assert!(newest == fetched || guarded, "{} for {:?}", fetched, table);
                     }

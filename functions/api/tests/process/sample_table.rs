@@ -1,4 +1,4 @@
-//! A table with a key and prices.
+//! A table with a key and prices, for the tests of the process.
 
 use std::collections::HashMap;
 
@@ -16,13 +16,13 @@ use shared::timestamp::Timestamp;
 use crate::table::{TABLE, Table};
 
 /// A table with a key, and with current prices of BTC and ETH.
-pub(crate) struct Stocked {
+pub(crate) struct SampleTable {
     table: Table,
     pub(crate) key: String,
     pub(crate) key_id: KeyId,
 }
 
-impl Stocked {
+impl SampleTable {
     /// Creates a table with only a key.
     pub(crate) async fn without_prices() -> Self {
         let table = Table::create().await;
@@ -36,8 +36,8 @@ impl Stocked {
     }
 
     pub(crate) async fn create() -> Self {
-        let stocked = Self::without_prices().await;
-        let store = stocked.store();
+        let sample = Self::without_prices().await;
+        let store = sample.store();
         let now = Timestamp::now();
         for (symbol, price) in [("BTC", "103663"), ("ETH", "2587.79")] {
             let price = Price {
@@ -64,7 +64,7 @@ impl Stocked {
             duration_ms: 1,
         };
         store.record_success(&run).await.unwrap();
-        stocked
+        sample
     }
 
     pub(crate) fn endpoint(&self) -> &str {
