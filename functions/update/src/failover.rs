@@ -51,9 +51,8 @@ impl ProviderFailure {
 }
 
 /// Fetches the prices of all `symbols`, and the rates, from the first source with fresh prices. If
-/// there is none,
-/// returns the old prices, even if a later provider fails. Also returns the calls to each
-/// provider.
+/// no source has fresh prices, returns the old ones, even if a later provider fails. Also returns
+/// the calls to each provider.
 ///
 /// # Errors
 ///

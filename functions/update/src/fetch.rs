@@ -19,7 +19,7 @@ use crate::provider::{InvalidResponse, Provider, ProviderResponse, Reason};
 /// The longest body of an error response that is searched for a reason, in bytes.
 const REASON_BYTES: usize = 64 * 1024;
 
-/// The longest wait for a reason. The status is known by then.
+/// The longest wait for the reason in the body of an error response.
 const REASON_TIME: Duration = Duration::from_secs(1);
 
 /// The longest time for all providers of a run. The function's timeout is 60 seconds.
@@ -143,8 +143,8 @@ impl AttemptError {
     }
 }
 
-/// Fetches the prices of all `symbols` and the rates from one source, within its limits. Returns the number of
-/// calls, at least one, and the result of the last call.
+/// Fetches the prices of all `symbols` and the rates from one source, within its limits. Returns
+/// the number of calls, at least one, and the result of the last call.
 pub async fn fetch(
     source: &Source,
     symbols: &[Symbol],
@@ -323,8 +323,8 @@ where
     }
 }
 
-/// Returns the waits with their random halves. Without randomness, all functions that a provider
-/// refuses at one moment would call again at one moment.
+/// Returns the waits with their random halves. Without randomness, all clients that a provider
+/// refuses at the same time would also retry at the same time.
 fn waits(waits: [Duration; 3], mut random: fastrand::Rng) -> impl Iterator<Item = Duration> {
     waits.into_iter().map(move |wait| {
         let half = wait / 2;

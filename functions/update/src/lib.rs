@@ -1,10 +1,10 @@
 //! The update function: fetches prices from the providers and stores them.
 //!
 //! Data flows one way: [`provider`] builds a request, [`fetch`] sends it with retries,
-//! [`failover`] calls the next provider if one fails or has old prices only, [`prices`] settles
-//! times and merges the responses, [`run`] stores prices and rates through [`store`] and records
-//! the run, and [`outcome`] logs and measures it. Text from outside is an [`excerpt`] in logs and
-//! errors. The [`event`] that started the run decides only on the slot of the history.
+//! [`failover`] calls the next provider if one fails or has old prices only, [`prices`] replaces
+//! unusable times and merges the responses, [`run`] stores prices and rates through [`store`] and
+//! records the run, and [`outcome`] logs and measures it. Text from outside is an [`excerpt`] in
+//! logs and errors. The [`event`] that started the run decides only on the slot of the history.
 
 pub mod client;
 pub mod event;

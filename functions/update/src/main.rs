@@ -12,7 +12,7 @@ async fn main() -> ExitCode {
 
 async fn serve() -> Result<(), Error> {
     let updater = update::setup::updater()?;
-    // The event is text, because no event is an error.
+    // The event is text, so that the runtime refuses no event.
     let handler = service_fn(async |event: LambdaEvent<Box<RawValue>>| {
         // Boxed: the SDK's futures inside the runtime's are nested too deeply for the compiler.
         Box::pin(updater.handle(event.payload.get())).await

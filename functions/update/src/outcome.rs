@@ -14,8 +14,8 @@ use crate::excerpt::Excerpt;
 use crate::failover::{ProviderCalls, ProviderFailure};
 use crate::provider::Skipped;
 
-/// The outcome of one run, to which every step adds its part. The response of a successful
-/// invocation is its serialised form.
+/// The outcome of one run, to which every step adds its part. The serialised outcome is the
+/// response of a successful invocation.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RunOutcome {
@@ -25,7 +25,8 @@ pub struct RunOutcome {
     pub stored: Vec<Symbol>,
     /// The other coins, if a provider sent a response.
     pub skipped: Vec<Skipped<Symbol>>,
-    /// The codes of the currencies whose rate is confirmed and stored, with the provider's time of the rate.
+    /// The codes of the currencies whose rate is confirmed and stored, each with the provider's
+    /// time of the rate.
     pub rates: BTreeMap<&'static str, Timestamp>,
     /// The other currencies, if a provider sent a price.
     pub skipped_rates: Vec<Skipped<ListedCurrency>>,

@@ -1,6 +1,5 @@
-//! The prices and rates of a run: settles the times of a provider's response, distinguishes old
-//! and fresh responses, and keeps the newer price of each coin and the newer rate of each
-//! currency.
+//! The prices and rates of a run: replaces unusable times of a provider, distinguishes old and
+//! fresh responses, and keeps the newer price of each coin and the newer rate of each currency.
 
 use contract::MAX_PRICE_AGE_SECONDS;
 use shared::currency::ListedCurrency;
@@ -22,7 +21,7 @@ pub struct Fetched<T> {
     pub provider: &'static str,
     /// Its `last_updated` and `fetched_at` are those of `time`.
     pub value: T,
-    time: SettledTime,
+    time: UsedTime,
 }
 
 /// The reason why a provider's time is not used.
@@ -38,7 +37,7 @@ pub enum UnusableTime {
 
 /// The provider's time of a price, or our own in its place.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct SettledTime {
+struct UsedTime {
     /// Never later than `fetched_at`.
     last_updated: Timestamp,
     fetched_at: Timestamp,
@@ -46,7 +45,7 @@ struct SettledTime {
     replaced: Option<UnusableTime>,
 }
 
-impl SettledTime {
+impl UsedTime {
     fn new(sent: Option<Timestamp>, fetched_at: Timestamp) -> Self {
         let replaced = match sent {
             None => Some(UnusableTime::Absent),
@@ -102,10 +101,10 @@ pub struct FetchedPrices {
 }
 
 impl FetchedPrices {
-    /// Settles the times of a response that was received at `fetched_at`.
+    /// Creates the prices and rates of a response that was received at `fetched_at`.
     pub fn new(provider: &'static str, response: ProviderResponse, fetched_at: Timestamp) -> Self {
         let price = |quote: Quote| {
-            let time = SettledTime::new(quote.last_updated, fetched_at);
+            let time = UsedTime::new(quote.last_updated, fetched_at);
             let value = Price {
                 symbol: quote.symbol,
                 price: quote.price,
@@ -122,7 +121,7 @@ impl FetchedPrices {
             }
         };
         let rate = |quote: RateQuote| {
-            let time = SettledTime::new(quote.last_updated, fetched_at);
+            let time = UsedTime::new(quote.last_updated, fetched_at);
             let value = Rate {
                 currency: quote.currency,
                 value: quote.value,
@@ -145,8 +144,7 @@ impl FetchedPrices {
     }
 
     /// Returns true if there are usable times and all of them are old. Replaced times do not
-    /// count: they make no old response fresh, and a response without any usable time is taken
-    /// for fresh, because nothing better is known.
+    /// count: they make no old response fresh. A response without any usable time counts as fresh.
     pub fn are_old(&self) -> bool {
         let ages = self.prices.iter().map(|price| price.time.age());
         let mut known = ages.filter(|age| *age != Age::Unknown).peekable();
@@ -186,8 +184,8 @@ impl FetchedPrices {
         times.max()
     }
 
-    /// Returns the coins whose time was replaced by our own, each with the reason. A rate has the
-    /// time of a coin.
+    /// Returns the coins whose time was replaced by our own, each with the reason. Rates are not
+    /// listed, because the time of a rate is that of a coin.
     pub fn replaced_times(&self) -> Vec<String> {
         let line = |fetched: &Fetched<Price>| {
             let reason = fetched.time.replaced?;

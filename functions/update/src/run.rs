@@ -1,7 +1,7 @@
 //! One run: fetches prices and rates, stores them and records the run, each within its own time.
 //!
-//! At the same time, the times that earlier runs have stored are read. In a new process this also
-//! opens the connection to the table before the provider has responded.
+//! During the fetch, the run reads the status of earlier runs and the times of the stored rates. In
+//! a new process, this also opens the connection to the table before the provider has responded.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -196,7 +196,7 @@ impl<S: UpdateStore> Updater<S> {
     }
 
     /// Reads the provider's times of the newest price that any earlier run has confirmed and of
-    /// all stored rates. One after the other, so that one connection is enough.
+    /// all stored rates. Makes the two calls one after the other, so that one connection is enough.
     async fn known_times(&self) -> (Option<Timestamp>, BTreeMap<&'static str, Timestamp>) {
         let store = self.in_time();
         let newest = match store.update_status().await {
@@ -218,7 +218,7 @@ impl<S: UpdateStore> Updater<S> {
         (newest, rates.collect())
     }
 
-    /// Returns the store with calls that end [`STATUS_BUDGET`] from now.
+    /// Returns a copy of the store whose calls end at the latest [`STATUS_BUDGET`] from now.
     fn in_time(&self) -> S {
         self.store.until(Instant::now() + STATUS_BUDGET)
     }

@@ -66,7 +66,8 @@ pub fn sources(settings: &UpdateSettings) -> Result<Vec<Source>, Error> {
     Ok(sources)
 }
 
-/// Parses a provider's base URL, the text of `variable`. Calls carry `key`.
+/// Parses a provider's base URL. `text` is the value of `variable`, and `key` is sent with every
+/// call.
 ///
 /// # Errors
 ///
@@ -159,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn an_invalid_base_is_refused_by_its_variable_without_its_secrets() {
+    fn the_error_of_an_invalid_base_names_its_variable_and_no_secret() {
         for text in [
             "",
             "hush",

@@ -1,8 +1,8 @@
 //! Writes prices and rates, each with its slot of the history: all in one transaction, or one by
 //! one if the transaction fails.
 //!
-//! One transaction saves a signed call for each value but one in every run. docs/scale.md has the
-//! numbers. The result for a value does not depend on the way in which it was written.
+//! One transaction replaces one signed call for each value. docs/scale.md has the numbers. Both
+//! ways of writing a value have the same result.
 
 use std::time::Duration;
 
@@ -17,8 +17,8 @@ use tokio::time::Instant;
 use crate::excerpt::Excerpt;
 use crate::provider::SkipReason;
 
-/// The longest time for writing all prices and rates. With 45 seconds for the providers and 3 for the
-/// status, a run ends before the function's timeout of 60 seconds.
+/// The longest time for writing all prices and rates. With 45 seconds for the providers and 3 for
+/// the status, a run ends before the function's timeout of 60 seconds.
 const STORE_BUDGET: Duration = Duration::from_secs(10);
 
 /// The part of [`STORE_BUDGET`] for the transaction. The store's client gives up earlier.
@@ -41,9 +41,9 @@ pub async fn put_all(
 ) -> (Results, Results) {
     let now = Instant::now();
     let together = store.until(now + TRANSACTION_BUDGET);
-    // The transaction can fail because of one value, another run's transaction or the table; each
-    // value may still be stored by itself. That is right even if the transaction did take place
-    // and its response was lost: a value that is stored already is stored again.
+    // If the transaction fails because of one value, another run's transaction or the table, the
+    // values may still be stored one by one. This is also correct if the transaction took effect
+    // and its response was lost: storing a value again does no harm.
     let (superseded, superseded_rates) = match together.put_run(prices, rates, slot).await {
         Ok(StoredTogether::All) => return (vec![Ok(()); prices.len()], vec![Ok(()); rates.len()]),
         Ok(StoredTogether::None {

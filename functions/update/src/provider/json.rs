@@ -15,7 +15,7 @@ use crate::excerpt::Excerpt;
 /// 64-bit float has 1,076 characters, each of which may be an escape of six bytes.
 const MAX_ESCAPED_BYTES: usize = 8 * 1024;
 
-/// The bytes of a body without the expected JSON that its error may quote.
+/// The maximum number of bytes that an error quotes from a body that is not the expected JSON.
 const BEGINNING_BYTES: usize = 1024;
 
 /// Returns the members with these names of a body that is one object. The last of several
@@ -39,7 +39,7 @@ pub(super) fn members<'de, const N: usize>(
     json: &'de RawValue,
     names: [&str; N],
 ) -> Option<[Option<&'de RawValue>; N]> {
-    // Saves the creation of an error for each of possibly millions of other elements.
+    // Creating an error for each other element would take long: a body may have millions.
     if !json.get().starts_with('{') {
         return None;
     }

@@ -114,7 +114,7 @@ pub struct Quote {
     pub symbol: Symbol,
     /// The price of one coin: positive, and within DynamoDB's range of numbers.
     pub price: Decimal,
-    /// Percent over the last 24 hours.
+    /// The change over the last 24 hours in percent.
     pub change_24h: Option<Decimal>,
     /// Positive.
     pub market_cap: Option<Decimal>,
@@ -130,7 +130,7 @@ pub struct RateQuote {
     pub currency: ListedCurrency,
     /// Units of the currency for one US dollar; positive.
     pub value: Decimal,
-    /// Percent over the last 24 hours.
+    /// The change over the last 24 hours in percent.
     pub change_24h: Option<Decimal>,
     /// The provider's time of the coin's price. It may be ahead of our clock.
     pub last_updated: Option<Timestamp>,
@@ -161,8 +161,8 @@ pub enum SkipReason {
     /// The response does not contain the coin.
     #[error("the provider did not send this coin")]
     Missing,
-    /// The response contains the coin without a price, or with null; for a currency, the coin by
-    /// which its rate is computed.
+    /// The response contains the coin without a price, or with null. The rate of a currency is
+    /// skipped for this reason if the coin by which it is computed has no price in the currency.
     #[error("the provider sent no price")]
     NoPrice,
     /// The price cannot be parsed or stored.

@@ -40,8 +40,8 @@ impl CoinNumbers<'_> {
             symbol,
             price: price(self.price)?,
             change_24h: self.change_24h.and_then(number),
-            // Providers send 0 for a capitalisation that they do not know. 0 as the volume of a
-            // coin that they have a price for is no measurement either.
+            // Providers send 0 for a capitalisation that they do not know. A volume of 0 cannot be
+            // true either, because the coin has a price.
             market_cap: self.market_cap.and_then(positive),
             volume_24h: self.volume_24h.and_then(positive),
             last_updated: self.last_updated.and_then(time),
@@ -82,8 +82,8 @@ fn time(json: &RawValue) -> Option<Timestamp> {
     (time.unix_seconds() >= FIRST_BLOCK).then_some(time)
 }
 
-/// Parses a number as seconds up to the year 9999, and a larger one as milliseconds: those of
-/// every time since 1978 are larger.
+/// Parses a number as seconds since 1970 if they end before the year 10000, and otherwise as
+/// milliseconds. Every time since 1978 has more milliseconds than the year 9999 has seconds.
 fn since_1970(text: &str) -> Option<Timestamp> {
     let plain = Decimal::parse(text).ok()?.to_string();
     let whole: i64 = plain.split('.').next()?.parse().ok()?;

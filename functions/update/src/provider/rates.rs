@@ -9,9 +9,9 @@ use super::numbers::{InCurrency, number, price};
 use super::{Quote, RateQuote, SkipReason, Skipped};
 use crate::excerpt::Excerpt;
 
-/// Computes the rate of every listed currency by the first coin with a usable price in it:
-/// Bitcoin, or else the first of `coins`, which are in the order of the catalogue. `coins` have a
-/// price in US dollars, each with its numbers in every currency.
+/// Computes the rate of every listed currency by the first coin with a usable price in the
+/// currency: Bitcoin, otherwise the first of `coins`, which are in the order of the catalogue.
+/// `coins` have a price in US dollars, each with its numbers in every currency.
 pub(super) fn rates(
     coins: &[(Quote, Option<&RawValue>)],
     in_currency: InCurrency,
@@ -61,8 +61,8 @@ fn rate(
 }
 
 /// Computes the change of a rate in percent from a coin's changes in the currency and in US
-/// dollars: `(1 + c) / (1 + d) - 1`, with `c` and `d` as fractions. `None` for a coin that lost its
-/// whole price, which it then cannot have.
+/// dollars: `(1 + c) / (1 + d) - 1`, with `c` and `d` as fractions. `None` for a change of -100 %
+/// or less, which a coin with a price cannot have.
 fn change(in_currency: &Decimal, in_dollars: &Decimal) -> Option<Decimal> {
     let hundred = Decimal::from(100);
     let grown = |change: &Decimal| hundred.plus(change).ok().filter(Decimal::is_positive);

@@ -1,4 +1,4 @@
-//! The reason in a provider's own words why it refuses a request.
+//! The reason that a provider gives for refusing a request, in the provider's own words.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -92,7 +92,7 @@ fn words(json: &RawValue) -> Option<Cow<'_, str>> {
     if !json.get().starts_with('"') {
         return None;
     }
-    // A string that is too long to be decoded is shortened undecoded.
+    // A string that is too long to be decoded keeps its escapes.
     let words = json::text(json).unwrap_or(Cow::Borrowed(json.get()));
     (!words.trim().is_empty()).then_some(words)
 }

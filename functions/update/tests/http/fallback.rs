@@ -111,7 +111,7 @@ async fn a_failure_of_both_names_both_and_each_coin_once() {
     }
 }
 
-/// Returns a response of the first provider with the prices of these ages in seconds.
+/// Returns a response of the first provider with prices of these ages in seconds.
 fn aged(bitcoin: i64, ethereum: i64) -> Reply {
     let (bitcoin, ethereum) = (at(bitcoin).unix_seconds(), at(ethereum).unix_seconds());
     Reply::json(format!(
@@ -200,7 +200,8 @@ async fn a_body_of_the_second_may_have_8_mebibytes() {
     assert_eq!((outcome.calls(), outcome.failed_calls()), (3, 2));
 }
 
-/// A response of the first provider with the price of Bitcoin in two currencies, of this age.
+/// Returns a response of the first provider with the price of Bitcoin in two currencies. The price
+/// is `seconds_ago` old.
 fn with_rates(seconds_ago: i64, euros: &str, pounds: &str) -> Reply {
     let time = at(seconds_ago).unix_seconds();
     Reply::json(format!(
@@ -227,7 +228,8 @@ async fn the_rates_of_the_second_are_used_and_other_currencies_keep_theirs_if_th
     assert_eq!(updater.run("{}").await.rates.len(), 2);
     let outcome = updater.run("{}").await;
     assert_eq!(outcome.error, None);
-    // The second provider's times are earlier, and so are refused for 15 minutes.
+    // EUR keeps the first provider's rate: the time of the second provider's rate is earlier, so it
+    // is refused for 15 minutes.
     let names = ["EUR", "JPY", "GBP"];
     assert_eq!(
         names.map(|name| stored_rate(&updater, name)),

@@ -14,7 +14,8 @@ use crate::server::Server;
 use crate::table::{TABLE, Table};
 use crate::tls;
 
-/// Longer than any run, so that a run that hangs fails its test.
+/// The maximum time until a response. It is longer than any run, so only a run that hangs fails its
+/// test.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 fn bootstrap(environment: &[(&str, &str)]) -> Command {

@@ -26,7 +26,7 @@ use crate::server::{Reply, Server};
 pub(crate) const SIMPLE_PRICE: &str =
     include_str!("../../samples/coingecko-simple-price-2025-05-16.json");
 
-/// One minute after the newest price of the recorded response.
+/// Returns the time one minute after the newest price of the recorded response.
 pub(crate) fn clock() -> Timestamp {
     Timestamp::from_unix_seconds(1_747_407_868 + 60).unwrap()
 }
@@ -65,9 +65,10 @@ fn stored_rate_before(code: &str, seconds_ago: i64) -> Rate {
     }
 }
 
-/// Returns the lines of all currencies but the first ones, without a price of the provider.
-pub(crate) fn without_price(first: usize) -> Vec<String> {
-    let codes = CURRENCIES.iter().skip(first).map(|currency| currency.code);
+/// Returns the texts of all skipped currencies if the provider sent prices only in the first
+/// `priced` ones.
+pub(crate) fn without_price(priced: usize) -> Vec<String> {
+    let codes = CURRENCIES.iter().skip(priced).map(|currency| currency.code);
     codes
         .map(|code| format!("{code}: the provider sent no price"))
         .collect()
@@ -251,7 +252,7 @@ async fn an_unusable_time_is_replaced_by_ours_and_named() {
         ("BTC", at(0)),
         // Up to 5 minutes ahead: cut to the time of the fetch.
         ("ETH", at(0)),
-        // Milliseconds.
+        // Sent as milliseconds.
         ("ADA", at(69)),
         ("SOL", at(0)),
         ("XRP", at(0)),

@@ -51,12 +51,12 @@ impl Reply {
         Self::new("200 OK", body.into())
     }
 
-    /// Another status, without a body.
+    /// Returns a response with this status and no body.
     pub(crate) fn status(status: &'static str) -> Self {
         Self::new(status, Vec::new())
     }
 
-    /// Returns a response whose status line and headers are in `response` too.
+    /// Returns a response of exactly these bytes: status line, headers and body.
     pub(crate) fn raw(response: &[u8]) -> Self {
         Self::json(response).ending(End::Raw)
     }

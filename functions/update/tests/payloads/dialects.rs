@@ -6,7 +6,7 @@ use update::provider::{CoinGecko, CoinPaprika, InvalidResponse, Provider, Provid
 
 use crate::{SIMPLE_PRICE, TICKERS};
 
-/// The members of a coin in one currency, which is named by its code.
+/// The code of a currency, and the members of a coin in this currency.
 pub(crate) type InCurrency = (&'static str, Vec<String>);
 
 /// A provider's form of a response.

@@ -205,7 +205,7 @@ fn every_coin_in_every_currency_takes_little_of_the_longest_body() {
     let response = first.parse(&body, &symbols).unwrap();
     assert_eq!(response.quotes.len(), COINS.len());
     assert_eq!(response.rates.len(), CURRENCIES.len());
-    // In each currency. 11 KB with three listed ones.
+    // At most 3 KB in each currency. With three listed currencies, the body has 11 KB.
     let bound = 3_000 * (CURRENCIES.len() + 1);
     assert!(body.len() < bound, "{} bytes", body.len());
 }
@@ -272,7 +272,7 @@ proptest! {
     }
 
     #[test]
-    fn an_unusable_currency_costs_that_currency_and_nothing_else(
+    fn an_unusable_price_in_a_currency_affects_no_other_currency_and_no_coin(
         coins in proptest::collection::vec((price(), price(), price(), unusable()), 1..4),
         broken in any::<proptest::sample::Index>(),
     ) {

@@ -56,8 +56,9 @@ impl Setup {
     }
 }
 
-/// The reads of the status and of the rates, the transactions of a whole run and of one value, and
-/// one write of the status.
+/// Returns the expected calls of a run: the reads of the status and of the rates, this number of
+/// transactions of all values, this number of transactions of one value, and one write of the
+/// status.
 fn calls(transactions: usize, pairs: usize) -> Vec<Call> {
     let mut calls = vec![Call::GetItem, Call::BatchGetItem];
     calls.extend(vec![Call::Transaction; transactions]);
@@ -98,7 +99,7 @@ async fn a_superseded_price_does_not_affect_the_others() {
 }
 
 #[tokio::test]
-async fn a_superseded_rate_costs_that_rate_and_nothing_else() {
+async fn a_superseded_rate_does_not_affect_the_others() {
     let setup = Setup::start().await;
     setup.calls_of_a_whole_run().await;
     let store = setup.table.store();
@@ -158,7 +159,7 @@ async fn a_transaction_whose_response_is_lost_is_retried() {
 #[tokio::test]
 async fn after_a_failed_transaction_every_price_and_rate_is_stored_by_itself() {
     for fault in [
-        // The transaction takes place, but its response is lost.
+        // The transaction takes effect, but its response is lost.
         Fault::Cut,
         Fault::Error(400, "TransactionCanceledException"),
         Fault::Error(400, "TransactionInProgressException"),
@@ -186,6 +187,6 @@ async fn a_run_succeeds_if_the_stored_rates_cannot_be_read() {
     let outcome = setup.run().await;
     assert_eq!(outcome.error, None);
     assert_eq!(outcome.rates.len(), CURRENCIES.len());
-    // Of the rates that the run has stored itself.
+    // The age is that of the rates that the run itself has stored.
     assert_eq!(outcome.rate_age, Some(0));
 }

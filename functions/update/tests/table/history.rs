@@ -26,7 +26,7 @@ async fn items(table: &Table) -> BTreeMap<String, Item> {
         .collect()
 }
 
-/// Returns the samples of every coin and of every currency as texts, which must be equal.
+/// Returns the samples of a coin as texts. Asserts that all coins and currencies have the same.
 async fn samples(table: &Table) -> Vec<(Slot, String)> {
     let mut histories = histories(&table.store()).await;
     assert_eq!(histories.len(), VALUES);
@@ -105,7 +105,8 @@ async fn a_repeated_run_changes_nothing_in_either_way() {
         let mut items = items(&table).await;
         let status = items.len();
         items.retain(|key, _| !key.contains("STATUS"));
-        // The value and one hour of samples of each coin and currency, beside the status.
+        // Each coin and currency has an item with its value and an item with an hour of samples.
+        // The status is one more item.
         assert_eq!((items.len(), status), (2 * VALUES, 2 * VALUES + 1));
         if let Some(before) = before {
             assert_eq!(items, before);

@@ -7,7 +7,7 @@ mod history;
 mod overlap;
 mod paced;
 mod properties;
-// Between the function and its table. The API's tests share it and use more of it.
+// The proxy between the function and its table, from the tests of the API.
 #[allow(dead_code, reason = "some faults are only for the calls of the API")]
 #[path = "../../../api/tests/process/proxy.rs"]
 mod proxy;

@@ -143,8 +143,8 @@ async fn stored(store: &Store) -> (Vec<Price>, Vec<Rate>, Vec<Samples>) {
     (prices, rates, histories(store).await)
 }
 
-/// Returns for each coin and each currency whether its value is 2, whole with its times, and not 1.
-/// In the order of the catalogue.
+/// Returns for each coin and each currency, in the order of the catalogue, whether its value is the
+/// new one: 2, not 1. Asserts that each value has the times of its own run.
 async fn new_values(store: &Store) -> Vec<bool> {
     let is_new = |value: &Decimal, last_updated, fetched_at| {
         let found = (value.to_string(), last_updated, fetched_at);
@@ -179,7 +179,7 @@ async fn two_concurrent_runs_end_in_the_newer_prices_in_any_order_of_writes() {
     let older = provider(1, 0, 0).await;
     let newer = provider(2, 60, 0).await;
     for seed in 0..16 {
-        // Each of the four pairs of ways four times.
+        // Four runs with each of the four pairs of ways.
         let (way, other_way) = (Way::ALL[seed % 2], Way::ALL[seed / 2 % 2]);
         let pace = |add| random(u64::try_from(seed).unwrap() + add);
         let table = Table::create().await;
@@ -199,7 +199,7 @@ async fn two_concurrent_runs_end_in_the_newer_prices_in_any_order_of_writes() {
             assert_eq!(rate.value.to_string(), "2", "seed {seed}: {rate:?}");
             assert_eq!(rate.last_updated, at(60));
         }
-        // The sample of a slot is that of the run that was first, and stays.
+        // The first run's sample of a slot stays.
         for samples in histories(&store).await {
             let samples: Vec<_> = samples.into_iter().collect();
             assert_eq!(samples.len(), 1, "seed {seed}");

@@ -28,15 +28,15 @@ impl Way {
     pub(crate) const ALL: [Self; 2] = [Self::Together, Self::OneByOne];
 }
 
-/// The event before each call.
+/// The delay of each call.
 pub(crate) enum Pace {
-    /// No event.
+    /// No delay.
     Free,
     /// A random number of turns for other tasks.
     Random(Mutex<fastrand::Rng>),
     /// A wait for a permit.
     Held(Semaphore),
-    /// After this number of writes, the next ones never take place.
+    /// No delay for this number of writes. All further writes wait forever.
     StopsAfter(AtomicUsize),
 }
 

@@ -1,5 +1,5 @@
-//! The rule by which a price or a rate is stored, on a real table: the result depends neither on the way
-//! nor on the order of the writes.
+//! The rule by which a price or a rate is stored, on a real table: the result depends neither on
+//! the way nor on the order of the writes.
 
 use std::sync::Arc;
 
@@ -92,7 +92,7 @@ fn bitcoin() -> Symbol {
     Symbol::find("BTC").unwrap()
 }
 
-async fn stock(store: &impl UpdateStore, before: &[Price], rates: &[Rate]) {
+async fn fill(store: &impl UpdateStore, before: &[Price], rates: &[Rate]) {
     for rate in rates {
         store
             .put_rate(rate, Slot::of(rate.fetched_at))
@@ -141,7 +141,7 @@ proptest! {
             runtime.block_on(async {
                 let table = Table::create().await;
                 let store = table.store();
-                stock(&store, &before, &rates_before).await;
+                fill(&store, &before, &rates_before).await;
                 let (paced, pace) = (table.store(), Arc::new(Pace::Free));
                 let paced = Paced { store: paced, pace, way };
                 let put = put_all(&paced, &run, &run_rates, Slot::of(at(0))).await;
@@ -152,7 +152,7 @@ proptest! {
         prop_assert_eq!(&together, &one_by_one);
         let in_memory = runtime.block_on(async {
             let store = MemoryStore::new();
-            stock(&store, &before, &rates_before).await;
+            fill(&store, &before, &rates_before).await;
             let put = put_all(&store, &run, &run_rates, Slot::of(at(0))).await;
             let mut stored: Vec<_> =
                 Symbol::all().filter_map(|symbol| store.stored_price(symbol)).collect();
@@ -192,8 +192,8 @@ proptest! {
             let last = price_of(bitcoin(), 1_000_000, last_updated, 2_000 + HOLD);
             let (results, stored) = write_all(&table.store(), &writes).await;
             // The provider's clock is corrected, or another provider takes over.
-            let healed = table.store().put_price(&last, Slot::of(last.fetched_at)).await;
-            assert_eq!(healed, Ok(Stored::Stored));
+            let corrected = table.store().put_price(&last, Slot::of(last.fetched_at)).await;
+            assert_eq!(corrected, Ok(Stored::Stored));
             (results, stored)
         });
         let mut expected: Option<Price> = None;
