@@ -38,7 +38,7 @@ impl ProviderKey {
 pub enum ApiKey {
     /// No key: the provider's public host needs none.
     None,
-    /// The secret with the name of `names::secret`. The version in the settings is
+    /// The secret whose name `names::secret` returns. The version in the settings is
     /// [`SecretVersion::PLACEHOLDER`], which a deploy replaces by the current version.
     /// CloudFormation detects a rotated secret only by a changed version in the reference.
     Secret(SecretVersion),

@@ -27,8 +27,8 @@ fn a_changed_environment_variable_creates_a_new_version() {
     };
     let before = versions(&settings, &Artifacts::placeholder());
     let after = versions(&changed, &Artifacts::placeholder());
-    assert_ne!(before[0], after[0], "the API reads it");
-    assert_eq!(before[1], after[1], "the update does not");
+    assert_ne!(before[0], after[0], "the API reads the variable");
+    assert_eq!(before[1], after[1], "the update does not read the variable");
 }
 
 #[test]

@@ -3,9 +3,9 @@
 /// Declares a text type that a `const fn` checks. A constant with an invalid text does not
 /// compile.
 ///
-/// The text is `'static`, so the type has no destructor. A constant whose type has a
-/// destructor cannot be the base of another constant (E0493), as the settings of one
-/// environment are of another's.
+/// The text is `'static`, so the type has no destructor. A constant whose type has a destructor
+/// cannot be the base of another constant (E0493), and the settings of one environment are the base
+/// of another's (`..DEV`).
 #[macro_export]
 macro_rules! checked_text {
     ($(#[doc = $doc:literal])+ $name:ident, $check:ident, $error:ident: $expected:literal) => {

@@ -74,7 +74,8 @@ fn a_reference_may_precede_the_definition_of_its_resource() {
     );
 }
 
-/// Returns the problems of a template in which `place` puts a reference into another template.
+/// Returns the problems of a template in which `place` puts a reference to a resource of another
+/// template.
 fn with_foreign(place: impl Fn(&mut Template, cfn::template::Handle<Topic>)) -> Vec<Problem> {
     let mut other = Template::new("other");
     let foreign = other.add(logical_id!("Topic"), topic("a"));

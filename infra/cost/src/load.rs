@@ -1,11 +1,11 @@
-//! A number of requests in a time, such as `1M/day`.
+//! A number of requests per unit of time, such as `1M/day`.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::usage::MONTH_HOURS;
 
-/// A number of requests in a time.
+/// A number of requests per unit of time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Load {
     text: String,
@@ -17,7 +17,7 @@ pub struct Load {
 #[error("write a number of requests and a time, such as 1M/day, 250k/month or 10/s")]
 pub struct InvalidLoad;
 
-/// The hours of each time.
+/// The units of time, in hours.
 const TIMES: [(&str, f64); 5] = [
     ("s", 1.0 / 3_600.0),
     ("min", 1.0 / 60.0),

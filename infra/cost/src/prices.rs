@@ -1,7 +1,7 @@
 //! The price list: US dollars in us-east-1, without free tiers.
 //!
-//! AWS's pages fill their prices in with a script, so each price has the page of AWS and the page
-//! that quotes the price, with the day on which it was read.
+//! AWS's pages load their prices with a script. So each price names AWS's page, and another page
+//! that quotes the price, with the day on which that page was read.
 
 /// The region of the prices.
 pub const REGION: &str = "us-east-1";
@@ -38,7 +38,7 @@ pub struct Price {
     pub service: &'static str,
     /// The billed unit, as a noun after a number.
     pub unit: &'static str,
-    /// Dollars for one unit, in a month for what is stored or exists.
+    /// Dollars for one unit. For stored data and existing resources, the dollars per month.
     pub dollars: f64,
     /// A quantity in a month, and the dollars for each unit beyond it.
     pub beyond: Option<(f64, f64)>,
@@ -64,7 +64,7 @@ const BY_WHITEPAPER: &str = "https://docs.aws.amazon.com/whitepapers/latest/best
 const BY_AIRBYTE: &str = "https://airbyte.com/data-engineering-resources/dynamodb-pricing";
 const BY_ISSUE: &str = "https://github.com/nishinoshake/aws-rough/issues/37";
 
-/// Returns the URL of a file of infracost, which tests its price list.
+/// Returns the URL of a test file of infracost, which contains prices of AWS's price list.
 macro_rules! infracost {
     ($commit:literal, $test:literal) => {
         concat!(
@@ -139,7 +139,7 @@ pub const PRICES: [Price; 20] = [
         beyond: Some((300.0, 0.9)),
         ..price(Item::HttpRequests, "API Gateway", 1.0, "million requests", (API_GATEWAY, BY_WHITEPAPER, ON_2026_11_28))
     },
-    // They are charged as custom metrics.
+    // AWS charges detailed metrics as custom metrics.
     price(Item::DetailedMetrics, "API Gateway", 0.3, "detailed metrics", (CLOUDWATCH, BY_ISSUE, ON_2026_11_28)),
     price(Item::LambdaRequests, "Lambda", 0.2, "million invocations", (LAMBDA, BY_LAMBDA_TEST, ON_2026_11_28)),
     price(Item::LambdaX86, "Lambda", 0.000_016_666_7, "GB-seconds of x86-64", (LAMBDA, BY_LAMBDA_TEST, ON_2026_11_28)),

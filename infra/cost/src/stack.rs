@@ -10,9 +10,9 @@ use crate::bill::Bill;
 use crate::prices::Item;
 use crate::usage::{self, Usage, count};
 
-/// Services whose resources this crate prices, or which are free as long as nothing uses them. IAM and
-/// CodeDeploy for Lambda are always free, and so are certificates. SNS and SQS cost under a cent: an
-/// alarm is a few notifications, and a failed update one message.
+/// The services whose resources this crate prices or ignores. IAM, certificates and CodeDeploy for
+/// Lambda are free. SNS and SQS cost under a cent: an alarm is a few notifications, and a failed
+/// update is one message.
 const KNOWN: [&str; 13] = [
     "ApiGatewayV2",
     "CertificateManager",
@@ -29,7 +29,7 @@ const KNOWN: [&str; 13] = [
     "Scheduler",
 ];
 
-/// The cost of a template.
+/// The billed part of a template.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Stack {
     /// The part that is the same every month.
@@ -119,8 +119,8 @@ impl Stack {
         }
     }
 
-    /// Returns the bill of a month with a number of requests of watches. A template without the API
-    /// gets none.
+    /// Returns the bill of a month in which watches send `requests` requests. A template without
+    /// the API gets no requests.
     pub fn month(&self, requests: f64) -> Bill {
         let has_api = self.code_of(Function::Api).is_some();
         let requests = if has_api { requests } else { 0.0 };
@@ -164,7 +164,7 @@ impl Stack {
         self.functions.iter().find(|code| code.function == function)
     }
 
-    /// Adds what happens a number of times: requests to the API function, and runs of another one.
+    /// Adds `times` times a usage: requests to the API function, and runs of `runner`.
     fn add_usage(&self, bill: &mut Bill, usage: &Usage, times: f64, runner: Function) {
         let invoke = |bill: &mut Bill, function, invocations: f64, ms: f64| {
             let Some(code) = self.code_of(function) else {
@@ -191,7 +191,8 @@ impl Stack {
         bill.add(Item::TableStorage, usage.kept_bytes * times / 1e9);
     }
 
-    /// Returns the bill of a million requests alone, by functions of 256 MB on x86.
+    /// Returns the bill of a million requests, without fixed costs, for a function of 256 MB on
+    /// x86.
     pub fn million(usage: &Usage) -> Bill {
         let stack = Stack {
             functions: vec![CodeOf {
@@ -212,7 +213,7 @@ fn request_metrics(is_probed: bool, has_watches: bool) -> f64 {
     use usage::{PROBE_ROUTES, REQUEST_METRICS, ROUTE_METRICS, WATCH_CLASSES, WATCH_ROUTES};
     let probe = PROBE_ROUTES * (ROUTE_METRICS + 1.0);
     let watches = WATCH_ROUTES * (ROUTE_METRICS + WATCH_CLASSES);
-    // The successful responses of one route are of both.
+    // The probe and the watches share the metrics of one route and of its successful responses.
     let shared = ROUTE_METRICS + 1.0;
     match (is_probed, has_watches) {
         (false, false) => 0.0,

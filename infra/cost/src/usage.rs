@@ -1,4 +1,4 @@
-//! The use of a request and of a scheduled run.
+//! The usage of one request and of one scheduled run.
 //!
 //! `functions/api/tests/process/scale.rs` compares the units and the log line with what the code
 //! writes. Only AWS can show the durations, the bytes of a response and of Lambda's own log lines.
@@ -11,7 +11,7 @@ pub const MONTH_HOURS: f64 = 730.0;
 /// The days of a month.
 const MONTH_DAYS: f64 = MONTH_HOURS / 24.0;
 
-/// The use of something that happens again and again.
+/// The usage of one request or one run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Usage {
     /// Requests to the HTTP API. The API function answers each.
@@ -25,14 +25,14 @@ pub struct Usage {
     pub log_bytes: f64,
     /// Bytes to the internet.
     pub sent_bytes: f64,
-    /// Bytes of items that stay in the table for a while, on average of a month.
+    /// Bytes of items that the table keeps for some time, averaged over a month.
     pub kept_bytes: f64,
 }
 
 /// The bytes of the function's log line of a request.
 pub const REQUEST_LINE_BYTES: f64 = 804.0;
-/// The bytes of the other log lines of a request: the access log's line, and Lambda's START, END and
-/// REPORT.
+/// The bytes of the other log lines of a request: the access log's line, and Lambda's START, END
+/// and REPORT.
 const OTHER_LINES_BYTES: f64 = 700.0;
 /// Bytes that DynamoDB adds to each stored item.
 pub const ITEM_OVERHEAD: f64 = 100.0;
@@ -43,8 +43,9 @@ pub const DELETED_AFTER_DAYS: f64 = 2.0;
 /// Hours until DynamoDB has deleted a count: an hour, and two days after it expired.
 pub const COUNT_HOURS: f64 = 1.0 + DELETED_AFTER_DAYS * 24.0;
 
-/// A watch's request for five prices: it reads the key, counts and notes the key's use. Assumed: two
-/// round trips to DynamoDB of less than 5 ms each, and a compressed response with its headers.
+/// A watch's request for five prices: it reads the key, counts the request and writes the key's
+/// last use. Assumption: two round trips to DynamoDB of less than 5 ms each, and a compressed
+/// response with its headers.
 pub const LIST: Usage = Usage {
     requests: 1.0,
     request_ms: 10.0,
@@ -57,18 +58,19 @@ pub const LIST: Usage = Usage {
 };
 
 /// A detail request, without the reads of its history. docs/performance.md has the CPU time and
-/// docs/api.md the bytes. Assumed: Lambda gives 256 MB a seventh of a core.
+/// docs/api.md the bytes. Assumption: Lambda gives 256 MB a seventh of a core.
 pub const DETAIL: Usage = Usage {
     request_ms: 30.0,
     sent_bytes: 3_500.0,
     ..LIST
 };
 
-/// The write units of a run that brings all prices and rates: an item and a slot of history for each,
-/// twice for the transaction, and the note.
+/// The write units of a run that stores all prices and rates: one for each item and one for its
+/// slot of history, both twice because of the transaction, and one for the status.
 pub const UPDATE_WRITES: f64 = count(2 * 2 * (COINS.len() + CURRENCIES.len()) + 1);
 
-/// A run of the update. Assumed: a second, most of which is the provider's, and 2,000 bytes of log.
+/// A run of the update. Assumption: it takes a second, most of it for the provider's response, and
+/// logs 2,000 bytes.
 pub const UPDATE: Usage = Usage {
     requests: 0.0,
     request_ms: 0.0,
@@ -80,8 +82,8 @@ pub const UPDATE: Usage = Usage {
     kept_bytes: 0.0,
 };
 
-/// A run of the probe: it creates, counts, notes and deletes a key, and makes two requests. Assumed:
-/// 100 ms and 1,000 bytes of log of its own.
+/// A run of the probe: it creates a key, counts a request, writes the key's last use and deletes
+/// the key, and makes two requests. Assumption: it takes 100 ms and logs 1,000 bytes.
 pub const PROBE: Usage = Usage {
     requests: 2.0,
     run_ms: Some(100.0),
@@ -115,13 +117,13 @@ pub const REQUEST_METRICS: f64 = 2.0;
 pub const ROUTE_METRICS: f64 = 1.0;
 /// The routes of the probe's requests, each with responses of one class.
 pub const PROBE_ROUTES: f64 = 2.0;
-/// The routes of watches, `/prices` and `/prices/{symbol}`. One of them is the probe's, too.
+/// The routes of watches, `/prices` and `/prices/{symbol}`. One of them is also the probe's.
 pub const WATCH_ROUTES: f64 = 2.0;
 /// The classes of responses of a watch's route, each of which is a custom metric: 2xx, 3xx and 4xx.
 pub const WATCH_CLASSES: f64 = 3.0;
 
-/// Calls to KMS of each connection to the table, in a month: DynamoDB refreshes the table's key once in
-/// five minutes.
+/// Calls to KMS in a month for each connection to the table: DynamoDB refreshes the table's key
+/// once in five minutes.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.howitworks.html>
 pub const KEY_CALLS: f64 = MONTH_HOURS * 12.0;
 
@@ -131,7 +133,7 @@ pub const ENVIRONMENT_RATE: f64 = 10.0;
 /// The share of a log's bytes that is stored, by the examples of CloudWatch's price page.
 pub const LOG_COMPRESSION: f64 = 0.15;
 
-/// The GB of the zips in the artifact bucket. Assumed: 80 builds with three zips of 2 MB.
+/// The GB of the zips in the artifact bucket. Assumption: 80 builds with three zips of 2 MB.
 pub const ZIPS_GB: f64 = 0.5;
 
 /// The metrics of a route with detailed metrics: Count, 4xx, 5xx, Latency, `IntegrationLatency` and
@@ -144,7 +146,7 @@ pub(crate) fn months(days: f64) -> f64 {
     days / MONTH_DAYS
 }
 
-#[expect(clippy::cast_precision_loss, reason = "nothing here is 2^53")]
+#[expect(clippy::cast_precision_loss, reason = "no number here reaches 2^53")]
 pub(crate) const fn count(number: usize) -> f64 {
     number as f64
 }

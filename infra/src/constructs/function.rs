@@ -23,26 +23,27 @@ pub(crate) const SUPPRESSIONS: [Suppression; 4] = [
     Suppression {
         check: "CKV_AWS_115",
         subject: Subject::Type(Function::TYPE),
-        reason: "a new account has ten concurrent executions and lets none be reserved; the API is \
-                 bounded by its stage's throttling, and overlapping updates are harmless",
+        reason: "a new account has ten concurrent executions, none of which can be reserved; the \
+                 stage's throttling limits the API, and overlapping updates are harmless",
     },
     Suppression {
         check: "CKV_AWS_117",
         subject: Subject::Type(Function::TYPE),
-        reason: "it calls DynamoDB and the price providers, all of them public: a VPC would add a \
-                 NAT gateway and protect nothing",
+        reason: "the functions call DynamoDB and the price providers, all of them public: a VPC \
+                 would add a NAT gateway and protect nothing",
     },
     Suppression {
         check: "CKV_AWS_173",
         subject: Subject::Type(Function::TYPE),
-        reason: "Lambda encrypts them with its own key; the one secret that there can be is a \
-                 price provider's key, and docs/operating.md says who can read it",
+        reason: "Lambda encrypts the environment variables with its own key; the only possible \
+                 secret is a price provider's key, and docs/operating.md says who can read it",
     },
     Suppression {
         check: "CKV_AWS_158",
         subject: Subject::Type(LogGroup::TYPE),
-        reason: "CloudWatch Logs encrypts them with its own key; they hold no key and no address of \
-                 a client, and a customer's key is one more way for a function to lose its log",
+        reason: "CloudWatch Logs encrypts the logs with its own key; the logs contain no API key \
+                 and no client's address, and without access to a customer managed key, a function \
+                 would lose its log",
     },
 ];
 
@@ -208,8 +209,8 @@ fn add(
         },
         tags: settings.tags().list(),
     };
-    // If the properties cannot be serialized, rendering fails at the function, so the
-    // replacement digest is never seen.
+    // If the properties cannot be serialized, rendering fails at the function, so this digest is
+    // in no rendered template.
     let digest = properties
         .version_digest(template, &artifacts.digest(name))
         .unwrap_or_else(|_| artifacts.digest(name));
@@ -233,7 +234,8 @@ pub(crate) fn permissions(environment: Environment) -> Vec<ResourcePermissions> 
         .into_iter()
         .chain([names::access_log_group(environment)]);
     vec![
-        // The functions with their versions, aliases and permissions. No function can be invoked.
+        // The functions with their versions, aliases and permissions. The pipeline cannot invoke
+        // a function.
         ResourcePermissions {
             sid: "Functions",
             read: actions![

@@ -3,8 +3,8 @@
 use cfn::resources::iam::{Action, Statement};
 use cfn::template::{AnyArn, Value};
 
-/// The permissions on the resources of a service, in the file that adds the resources. They are
-/// those of the resource types' handlers in the CloudFormation registry, except for features
+/// The permissions on the resources of a service, in the file that adds the resources. The actions
+/// are those of the resource types' handlers in the CloudFormation registry, except for features
 /// that no template uses. `tests/permissions` compares them with the registry's schemas for
 /// every type in use.
 pub(crate) struct ResourcePermissions {

@@ -57,7 +57,8 @@ fn trust_condition(service: ServicePrincipal) -> Option<Condition> {
 /// Lists the permissions of the pipeline on the roles.
 pub(crate) fn permissions(environment: Environment) -> Vec<ResourcePermissions> {
     vec![
-        // The actions that give permissions to a role are in `cloudformation`, with a condition.
+        // `stack/pipeline/cloudformation.rs` has the actions that give permissions to a role, with
+        // a condition.
         ResourcePermissions {
             sid: "Roles",
             read: actions![

@@ -27,7 +27,8 @@ const ACCESS_LOG_FORMAT: &str = r#"{"requestId":"$context.requestId","time":"$co
 pub(super) const SUPPRESSIONS: [Suppression; 1] = [Suppression {
     check: "CKV_AWS_116",
     subject: Subject::Resource("ApiFunction"),
-    reason: "it is invoked synchronously: a request that fails is answered, and no event is left",
+    reason: "API Gateway invokes the function synchronously: the client of a failed request gets a \
+             response, and no event is left",
 }];
 
 /// Adds the HTTP API without its routes.
@@ -88,7 +89,7 @@ pub(super) fn function(
                     actions!["dynamodb:BatchGetItem", "dynamodb:GetItem"],
                     vec![table.arn().into()],
                 ),
-                // No Query of an API key's items. AWS's examples have this condition for `Query`:
+                // Queries are limited to prices and rates. AWS's examples have this condition:
                 // <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html>.
                 Statement {
                     condition: Some(Condition::new(
@@ -260,7 +261,7 @@ pub(crate) fn permissions() -> Vec<ResourcePermissions> {
                 "apigateway:TagResource",
                 "apigateway:UntagResource"
             ],
-            // Each pattern includes the paths below.
+            // Each pattern includes all paths below it.
             resources: vec![path("/apis*"), path("/tags/*")],
         },
     ]

@@ -14,8 +14,8 @@
 //! before the service's stack.
 //!
 //! The boundary contains all permissions that the roles need, and a few that they may need later
-//! (`DeleteItem`, `Query`), because each change of the boundary requires an administrator. It has
-//! no conditions, and no actions of IAM, STS or CloudFormation.
+//! (`ConditionCheckItem` and the table's index), because each change of the boundary requires an
+//! administrator. It has no conditions, and no actions of IAM, STS or CloudFormation.
 
 use cfn::resources::iam::{NamedManagedPolicy, PolicyDocument, Statement};
 use cfn::template::Template;

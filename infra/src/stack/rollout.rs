@@ -104,7 +104,8 @@ fn deployment_group(
         },
         alarm_configuration: AlarmConfiguration {
             enabled: settings.rollout_alarms == RolloutAlarms::RollBack,
-            // Otherwise, a deployment that cannot read its alarms would have none.
+            // A deployment fails if CodeDeploy cannot read its alarms. Otherwise, it would
+            // continue without alarms.
             ignore_poll_alarm_failure: false,
             alarms: alarms
                 .iter()

@@ -24,7 +24,7 @@ use crate::constructs::role::{self, RoleProps};
 use crate::secret::{ApiKey, ProviderKey};
 use crate::{Artifacts, Environment, Settings, names};
 
-/// The event of the schedule, in which Scheduler replaces the scheduled time and the number of
+/// The event of the schedule, in which Scheduler fills in the scheduled time and the number of
 /// the attempt.
 const EVENT: &str = r#"{"source":"aws.scheduler","scheduledTime":"<aws.scheduler.scheduled-time>","attempt":"<aws.scheduler.attempt-number>"}"#;
 
@@ -38,7 +38,7 @@ pub(super) const SUPPRESSIONS: [Suppression; 2] = [
     Suppression {
         check: "CKV_AWS_27",
         subject: Subject::Resource("UpdateDeadLetters"),
-        reason: "it is encrypted by SQS (SqsManagedSseEnabled), which the check does not know",
+        reason: "SQS encrypts the queue (SqsManagedSseEnabled), which the check does not know",
     },
 ];
 

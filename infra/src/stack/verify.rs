@@ -32,10 +32,11 @@ const LIMITS: FunctionSettings = FunctionSettings {
 pub(super) const SUPPRESSIONS: [Suppression; 1] = [Suppression {
     check: "CKV_AWS_116",
     subject: Subject::Resource("VerifyFunction"),
-    reason: "CodeDeploy waits for its verdict and fails the deployment without one, and a probe that \
-             does not run raises its alarm: an event that was kept would be about the past",
+    reason: "CodeDeploy waits for the check's result and fails the deployment without one, and a \
+             probe that does not run raises its alarm: a stored event would be out of date",
 }];
 
+/// The resources that the verify function checks or uses.
 pub(super) struct Checked<'a> {
     pub(super) api: &'a Handle<Api>,
     pub(super) api_function: &'a PublishedFunction,

@@ -29,8 +29,8 @@ bounded! {
     SessionDuration: 3_600..=43_200
 }
 
-/// A role without a name. CloudFormation generates one, so a replacement never conflicts with
-/// the name of the old role.
+/// A role whose name CloudFormation generates, so that a replacement never conflicts with the name
+/// of the old role.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Role {
@@ -300,7 +300,7 @@ impl Condition {
         )]))
     }
 
-    /// Adds an operator and a key. IAM requires that all of them match.
+    /// Adds an operator and a key. IAM requires that all keys of a condition match.
     #[must_use]
     pub fn and(
         mut self,

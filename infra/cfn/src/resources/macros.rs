@@ -1,6 +1,6 @@
 //! Macros that declare resource types and the kinds of their values.
 
-/// Declares kinds of values. A kind has no values itself.
+/// Declares kinds of values: types without instances, which distinguish values at compile time.
 macro_rules! kinds {
     ($($(#[doc = $doc:literal])* $name:ident),+ $(,)?) => {
         $(

@@ -1,9 +1,9 @@
 //! CloudFormation's resource types: one file for each service, with only the properties that
 //! the workspace uses.
 //!
-//! A struct reads like the template that it renders to. A property that every template must
-//! have is a plain field, and another one is an `Option`. A property that must have one
-//! certain value is a type with only this value.
+//! A struct reads like the template that it renders to. A required property is a plain field, and
+//! an optional one is an `Option`. A property that must have one certain value is a type with only
+//! this value.
 
 pub mod acm;
 pub mod apigatewayv2;

@@ -59,7 +59,7 @@ pub enum Endpoint {
 checked_text! {
     /// An e-mail address: visible ASCII with one `@` between two parts.
     EmailAddress, is_email_address,
-    NotAnEmailAddress: "an e-mail address is such as ops@example.com"
+    NotAnEmailAddress: "an e-mail address looks like ops@example.com"
 }
 checked_text! {
     /// A URL: `https://` and visible ASCII.

@@ -64,7 +64,7 @@ impl Template {
     /// Declares a resource that [`Template::define`] adds later, for forward references.
     /// Rendering fails if the resource is never defined.
     pub fn declare<R: Resource>(&mut self, id: LogicalId) -> Handle<R> {
-        self.open(&id, R::TYPE);
+        self.declare_entry(&id, R::TYPE);
         Handle::new(self.key, id)
     }
 
@@ -78,12 +78,12 @@ impl Template {
         let body = attributes.into_body(properties);
         let name = R::NAME.filter(|name| name.is_ref);
         let name = name.map(|name| name.property);
-        self.close(handle.template(), handle.id(), (R::TYPE, name), body);
+        self.define_entry(handle.template(), handle.id(), (R::TYPE, name), body);
     }
 
     // The functions below are not generic, so they are compiled once and not once per type.
 
-    fn open(&mut self, id: &LogicalId, kind: &'static str) {
+    fn declare_entry(&mut self, id: &LogicalId, kind: &'static str) {
         if self.entries.iter().any(|entry| entry.id == *id) {
             self.problems.push(Problem::DuplicateId(id.clone()));
         } else {
@@ -96,7 +96,7 @@ impl Template {
         }
     }
 
-    fn close(
+    fn define_entry(
         &mut self,
         template: TemplateKey,
         id: &LogicalId,

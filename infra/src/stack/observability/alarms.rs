@@ -178,8 +178,8 @@ pub(super) fn probe(template: &mut Template, settings: &Settings) -> Option<Hand
 }
 
 /// Adds the alarms that do not page the operator. A provider may fail while the other one
-/// serves, and the next run replaces an update that failed. Otherwise, `update-errors` and
-/// `price-age` page.
+/// serves, and the next run replaces an update that failed. If that does not help,
+/// `update-errors` and `price-age` page.
 pub(super) fn silent(
     template: &mut Template,
     settings: &Settings,

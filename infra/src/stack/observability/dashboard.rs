@@ -1,5 +1,5 @@
-//! The dashboard: the states of the alarms and the current numbers, then a row of graphs each
-//! for clients, prices and costs.
+//! The dashboard: the states of the alarms and the current numbers, then one row of graphs for
+//! each of clients, prices and costs.
 
 use cfn::logical_id;
 use cfn::resources::cloudwatch::{

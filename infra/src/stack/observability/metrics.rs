@@ -25,7 +25,7 @@ pub(super) const MINUTE: Period = Period::minutes(1);
 /// The threshold of the latency alarm, at the 99th percentile.
 pub(super) const LATENCY_LIMIT_MILLISECONDS: u32 = 1_000;
 
-/// Returns the sum of a metric over the periods of a minute.
+/// Returns a metric with its sum per minute.
 fn metric<const N: usize>(
     namespace: &str,
     name: &str,

@@ -98,12 +98,12 @@ pub(super) fn making(settings: &Settings) -> Vec<Statement> {
     statements
 }
 
-/// Allows giving permissions to a role with the environment's boundary only. Without this
+/// Allows giving permissions only to roles with the environment's boundary. Without this
 /// condition, a job of dev could create a role with every permission, and so bypass the
 /// approval of prod's deploys.
 ///
-/// The other actions on roles, in `constructs::role`, have no such condition. They are safe, because every
-/// role with the stack's name prefix has the boundary.
+/// The other actions on roles, in `constructs::role`, have no such condition. They are safe,
+/// because every role with the stack's name prefix has the boundary.
 fn create_roles(settings: &Settings) -> Statement {
     let environment = settings.environment;
     Statement {
