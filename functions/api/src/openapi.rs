@@ -428,7 +428,7 @@ fn headers() -> Value {
     let headers = [
         (
             "ETag",
-            "A weak tag of the data; absent from a compact format with include=time",
+            "A weak tag of the data; absent from compact responses with include=time",
             &text,
         ),
         (
