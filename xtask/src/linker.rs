@@ -126,8 +126,8 @@ pub fn runs_functions() -> bool {
     Host::current().runs(Environment::Prod.settings().architecture)
 }
 
-/// Builds optimised binaries for Lambda. They contain no path of this machine, so that every
-/// machine with the same linker builds the same bytes.
+/// Builds optimised binaries for Lambda. They contain no path of this machine, so that the folder
+/// of the build does not change them. The linker and the system of the build do.
 ///
 /// # Errors
 ///
