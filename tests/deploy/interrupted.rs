@@ -69,7 +69,7 @@ async fn a_deploy_interrupted_during_the_execution_does_not_cancel_the_update() 
     let (status, stdout, stderr) = deploy.stop(Signal::SIGTERM).await;
     assert_eq!(status.code(), Some(1), "{stderr}");
     assert_eq!(last_line(&stdout)["outcome"], "failed", "{stdout}");
-    let words = "error: interrupted; CloudFormation finishes the operation that it has begun";
+    let words = "error: interrupted; CloudFormation finishes an operation that it has begun";
     assert!(stderr.contains(words), "{stderr}");
     let hint = "hint: run the same command again: it reports the state of the stack";
     assert!(stderr.contains(hint), "{stderr}");

@@ -69,8 +69,8 @@ impl Tail {
         self.begins_ms
     }
 
-    /// Moves the beginning forward for a search at this time, and forgets earlier events. The new
-    /// beginning is never later than the last search, so no time is left out.
+    /// Moves the beginning forward for a search at this time, and forgets earlier events. Leaves no time
+    /// uncovered, even if the last search was long ago.
     pub(super) fn search_at(&mut self, now_ms: i64) {
         let behind_newest = self.newest_ms.map(|newest| newest - OVERLAP_MS);
         let behind_search = self
