@@ -31,6 +31,7 @@ mod retention;
 mod rollout;
 mod scripts;
 mod secrets;
+mod sign_in;
 mod smoke_test;
 mod summary_and_status;
 mod terminal_escapes;

@@ -276,8 +276,7 @@ async fn every_command_explains_an_expired_session_in_the_same_way() {
         assert_eq!(failed.code, 1, "{command}: {}", failed.stderr);
         let code = "ExpiredTokenException: The security token included in the request is expired\n";
         assert!(failed.stderr.contains(code), "{}", failed.stderr);
-        let hint =
-            "hint: the AWS session has expired: sign in again, for example with `aws sso login`\n";
+        let hint = "hint: the AWS session has expired: sign in again, for example with `aws login` or `aws sso login`\n";
         assert!(failed.stderr.contains(hint), "{}", failed.stderr);
     }
 }

@@ -18,7 +18,7 @@ use anyhow::Context as _;
 use clap::builder::styling::AnsiColor;
 use serde::Serialize;
 
-pub use escape::{cell, one_line};
+pub use escape::{cell, one_line, quoted};
 
 /// Prints data, which may have several lines. A closed stdout is not an error, because a reader such
 /// as `head` may stop early.

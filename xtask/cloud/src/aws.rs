@@ -5,6 +5,7 @@ pub(crate) mod endpoints;
 pub(crate) mod guard;
 pub(crate) mod network;
 mod region;
+pub(crate) mod renewal;
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -19,7 +20,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::ProvideCredentials as _;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_types::os_shim_internal::{Env, Fs};
 use xtask::failure::Failure;
@@ -28,6 +29,7 @@ use xtask::options::is_loopback;
 
 use self::endpoints::Endpoint;
 use self::network::Network;
+use self::renewal::Renewal;
 use crate::error_chain::innermost;
 
 /// The region of an emulator if no setting names one. `cargo xtask local` has its table in
@@ -65,6 +67,7 @@ pub(crate) struct Aws {
     region: String,
     /// The source of the credentials, for the operator.
     credentials: String,
+    renewal: Option<Renewal>,
     network: Network,
     endpoint: Endpoint,
 }
@@ -78,11 +81,11 @@ impl Aws {
             network::refuse_unusable_proxy(variable)?;
         }
         let network = Network::read(profile.get("ca_bundle"), variable)?;
-        let providers = ProviderConfig::without_region().with_http_client(network.sdk_client());
+        let providers = ProviderConfig::without_region().with_http_client(network.sdk_client(None));
         let region = region(args, &profile, &providers).await?;
         let providers = providers.with_region(region.clone().map(Region::new));
         let selected = profile.selected_profile();
-        let config = loader(args, selected, &network, &providers)
+        let mut config = loader(args, selected, &network, &providers)
             .region(region.clone().map(Region::new))
             .load()
             .await;
@@ -94,21 +97,29 @@ impl Aws {
         let provider = config
             .credentials_provider()
             .context("the SDK was built without a source of credentials")?;
-        let credentials = match provider.provide_credentials().await {
+        let credentials = match credentials::load(&provider).await {
             Ok(credentials) => credentials,
             Err(error) => {
-                return Err(credentials::not_loaded(args, selected, &providers, &error)
-                    .await
-                    .into());
+                let failure = credentials::not_loaded(args, &profile, &providers, error);
+                return Err(failure.await.into());
             }
         };
-        let source = credentials::source(args, selected, &credentials);
+        let (source, renewal) = credentials::source(args, &profile, &credentials);
         credentials::refuse_malformed(&source, &credentials)?;
+        if let Some(renewal) = &renewal {
+            let renewing = credentials::Renewing::new(credentials, provider, renewal.clone());
+            config = config
+                .to_builder()
+                .credentials_provider(SharedCredentialsProvider::new(renewing))
+                .http_client(network.sdk_client(Some(renewal.clone())))
+                .build();
+        }
         Ok(Aws {
             endpoint: Endpoint::new(args, &config),
             config,
             region: region.ok_or_else(region::none)?,
             credentials: source,
+            renewal,
             network,
         })
     }
@@ -116,6 +127,11 @@ impl Aws {
     /// Returns the source of the credentials, for the operator.
     pub(crate) fn credentials(&self) -> &str {
         &self.credentials
+    }
+
+    /// Returns the renewal of the credentials; `None` for those of an emulator.
+    pub(crate) fn renewal(&self) -> Option<&Renewal> {
+        self.renewal.as_ref()
     }
 
     /// Returns the certificates and the proxies of every request.
@@ -194,7 +210,7 @@ fn loader(
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
         .timeout_config(timeouts)
-        .http_client(network.sdk_client())
+        .http_client(network.sdk_client(None))
         .profile_name(selected);
     if let Some(url) = &args.endpoint_url {
         loader = loader.endpoint_url(url);

@@ -14,6 +14,7 @@ use shared::timestamp::Timestamp;
 use xtask::failure::Failure;
 
 use crate::aws::network::NoAnswer;
+use crate::aws::renewal::Renewal;
 use crate::error_chain::{find, in_one_line, innermost};
 pub(crate) use codes::Kind;
 
@@ -47,7 +48,8 @@ pub(crate) struct Explanation {
     /// `None` if the table of codes does not have the code. Credentials that can no longer be
     /// refreshed are an expired session.
     pub(crate) kind: Option<Kind>,
-    hint: Option<String>,
+    /// The way out.
+    pub(crate) hint: Option<String>,
 }
 
 impl Explanation {
@@ -64,6 +66,7 @@ impl Explanation {
                     message: service.err().message(),
                     status: response.status().as_u16(),
                     date: response.headers().get("date"),
+                    renewal: response.extension(),
                 }
                 .explanation();
             }
@@ -76,7 +79,8 @@ impl Explanation {
                 Some(Kind::Unreachable),
             ),
             SdkError::DispatchFailure(failure) => {
-                if let Some(credentials) = find::<CredentialsError>(error) {
+                // A renewal that got no answer may succeed later.
+                if let (None, Some(credentials)) = (no_answer, find::<CredentialsError>(error)) {
                     let reason = innermost(credentials);
                     (
                         format!("no usable credentials: {reason}"),
@@ -95,8 +99,10 @@ impl Explanation {
             }
             other => (innermost(other), None),
         };
+        let renewal = find::<Failure>(error).and_then(Failure::hint_text);
         let hint = match (kind, no_answer) {
             (Some(Kind::Unreachable), Some(no_answer)) => Some(no_answer.hint()),
+            (Some(Kind::ExpiredSession), _) if renewal.is_some() => renewal,
             _ => kind.map(Kind::hint),
         };
         Explanation {
@@ -123,6 +129,8 @@ pub(crate) struct ErrorResponse<'a> {
     pub(crate) status: u16,
     /// The `Date` header.
     pub(crate) date: Option<&'a str>,
+    /// The renewal of the credentials; `None` for those of an emulator.
+    pub(crate) renewal: Option<&'a Renewal>,
 }
 
 impl ErrorResponse<'_> {
@@ -152,9 +160,10 @@ impl ErrorResponse<'_> {
             }
             _ => None,
         };
-        let hint = kind.map(|kind| match ahead {
-            Some(ahead) => format!("{}; {}", kind.hint(), clock::words(ahead)),
-            None => kind.hint().to_owned(),
+        let hint = kind.map(|kind| match (ahead, kind, self.renewal) {
+            (Some(ahead), ..) => format!("{}; {}", kind.hint(), clock::words(ahead)),
+            (None, Kind::ExpiredSession, Some(renewal)) => renewal.hint(),
+            _ => kind.hint().to_owned(),
         });
         Explanation {
             reason: in_one_line(&reason),
@@ -237,6 +246,7 @@ mod tests {
             message: Some(message),
             status: 400,
             date: None,
+            renewal: None,
         };
         let failure = refusal.explain("read the stack s");
         let hint = failure.hint_text().map(str::to_owned);
@@ -269,6 +279,7 @@ mod tests {
             message: None,
             status,
             date: None,
+            renewal: None,
         };
         let failure = refusal(403).explain("look for k");
         assert_eq!(failure.to_string(), "could not look for k: HTTP status 403");
@@ -323,6 +334,7 @@ mod tests {
                     message: message.as_deref(),
                     status,
                     date: date.as_deref(),
+                    renewal: None,
                 };
                 let failure = refusal.explain("read");
                 let hint = failure.hint_text().unwrap_or_default();

@@ -26,6 +26,16 @@ pub fn cell(text: impl Display) -> String {
     one_line(text).replace('\t', "\\t")
 }
 
+/// Quotes a name for a shell, so that the operator can paste a command with the name.
+pub fn quoted(name: &str) -> String {
+    let is_plain =
+        |character: char| character.is_ascii_alphanumeric() || "/_-.:@+=".contains(character);
+    if name.chars().all(is_plain) {
+        return name.to_owned();
+    }
+    format!("'{}'", one_line(name.replace('\'', "'\\''")))
+}
+
 /// Escapes each line of a text.
 pub(super) fn lines(text: &str) -> String {
     let lines: Vec<String> = text.split('\n').map(one_line).collect();

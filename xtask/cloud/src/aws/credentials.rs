@@ -1,36 +1,121 @@
 //! The credentials of a command: their source, and the errors of unusable ones.
 
 use std::error::Error as _;
+use std::sync::Mutex;
+use std::time::Duration;
 
-use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::profile::{ProfileFileCredentialsProvider, ProfileSet};
 use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::credential_feature::AwsCredentialFeature;
-use aws_credential_types::provider::ProvideCredentials as _;
 use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{self, ProvideCredentials, SharedCredentialsProvider, future};
+use aws_sdk_sts::config::http::HttpResponse;
+use aws_sdk_sts::error::SdkError;
+use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use xtask::failure::Failure;
 use xtask::options::AwsArgs;
+use xtask::output::quoted;
 
-use crate::error_chain::innermost;
+use super::network::NoAnswer;
+use super::renewal::{self, Renewal};
+use crate::aws_error::{Explanation, Kind};
+use crate::error_chain::{find, innermost};
 
-/// Returns the source of credentials, for the operator. `selected` is the profile that
-/// `--profile` or `AWS_PROFILE` names, or `default`.
-pub(super) fn source(args: &AwsArgs, selected: &str, credentials: &Credentials) -> String {
+/// The longest time that a source of credentials may take: a credential process can ask a person
+/// to sign in.
+const LIMIT: Duration = Duration::from_secs(90);
+
+/// Loads credentials, for at most [`LIMIT`].
+pub(super) async fn load(provider: &impl ProvideCredentials) -> provider::Result {
+    tokio::time::timeout(LIMIT, provider.provide_credentials())
+        .await
+        .unwrap_or_else(|_| Err(CredentialsError::provider_timed_out(LIMIT)))
+}
+
+/// The credentials of a command, which are loaded again before they expire. An error has the hint
+/// of an expired session.
+#[derive(Debug)]
+pub(super) struct Renewing {
+    /// The credentials that are loaded already, so that a credential process asks only once.
+    first: Mutex<Option<Credentials>>,
+    provider: SharedCredentialsProvider,
+    renewal: Renewal,
+}
+
+impl Renewing {
+    pub(super) fn new(
+        first: Credentials,
+        provider: SharedCredentialsProvider,
+        renewal: Renewal,
+    ) -> Self {
+        let first = Mutex::new(Some(first));
+        Renewing {
+            first,
+            provider,
+            renewal,
+        }
+    }
+
+    async fn renew(&self) -> provider::Result {
+        let first = self.first.lock().ok().and_then(|mut first| first.take());
+        if let Some(first) = first {
+            return Ok(first);
+        }
+        let renewed = load(&self.provider).await;
+        renewed.map_err(|error| {
+            if find::<NoAnswer>(&error).is_some() {
+                return error;
+            }
+            let failure = Failure::new(innermost(&error)).hint(self.renewal.hint());
+            CredentialsError::provider_error(failure)
+        })
+    }
+}
+
+impl ProvideCredentials for Renewing {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(self.renew())
+    }
+}
+
+/// Returns the source of credentials, for the operator, and their renewal. `profiles` has the
+/// profile that `--profile` or `AWS_PROFILE` selects, or else `default`.
+pub(super) fn source(
+    args: &AwsArgs,
+    profiles: &ProfileSet,
+    credentials: &Credentials,
+) -> (String, Option<Renewal>) {
     let features = credentials.get_property::<Vec<AwsCredentialFeature>>();
     let is_of = |feature| features.is_some_and(|features| features.contains(&feature));
     if args.profile.is_some() || is_of(AwsCredentialFeature::CredentialsProfile) {
-        format!("profile {selected}")
-    } else if is_of(AwsCredentialFeature::CredentialsEnvVars) {
-        "environment (AWS_ACCESS_KEY_ID)".to_owned()
-    } else if is_of(AwsCredentialFeature::CredentialsProfileStsWebIdToken) {
-        "web identity (AWS_WEB_IDENTITY_TOKEN_FILE)".to_owned()
-    } else if is_of(AwsCredentialFeature::CredentialsHttp) {
-        "container (AWS_CONTAINER_CREDENTIALS_*)".to_owned()
-    } else if is_of(AwsCredentialFeature::CredentialsImds) {
-        "instance metadata".to_owned()
-    } else {
-        "placeholder for an emulator".to_owned()
+        let source = format!("profile {}", profiles.selected_profile());
+        return (source, Some(Renewal::new(renewal::of_profile(profiles))));
     }
+    let (source, renewal) = if is_of(AwsCredentialFeature::CredentialsEnvVars) {
+        (
+            "environment (AWS_ACCESS_KEY_ID)",
+            Some(renewal::OF_ENVIRONMENT),
+        )
+    } else if is_of(AwsCredentialFeature::CredentialsProfileStsWebIdToken) {
+        (
+            "web identity (AWS_WEB_IDENTITY_TOKEN_FILE)",
+            Some(renewal::OF_WEB_IDENTITY),
+        )
+    } else if is_of(AwsCredentialFeature::CredentialsHttp) {
+        (
+            "container (AWS_CONTAINER_CREDENTIALS_*)",
+            Some(renewal::OF_MACHINE),
+        )
+    } else if is_of(AwsCredentialFeature::CredentialsImds) {
+        ("instance metadata", Some(renewal::OF_MACHINE))
+    } else {
+        ("placeholder for an emulator", None)
+    };
+    (source.to_owned(), renewal.map(Renewal::new))
 }
 
 /// Refuses credentials with a character that credentials never have, such as the line break of a
@@ -65,44 +150,72 @@ pub(super) fn refuse_malformed(source: &str, credentials: &Credentials) -> Resul
 /// Explains that the credentials could not be loaded.
 pub(super) async fn not_loaded(
     args: &AwsArgs,
-    selected: &str,
+    profiles: &ProfileSet,
     config: &ProviderConfig,
-    error: &CredentialsError,
+    error: CredentialsError,
 ) -> Failure {
-    let reason = match error {
+    let selected = profiles.selected_profile();
+    let error = match error {
         CredentialsError::CredentialsNotLoaded(_) if args.profile.is_none() => {
             // The SDK's chain of sources drops the reason of each source.
-            reason_of_profile(selected, config).await
+            error_of_profile(selected, config).await
         }
-        error => Some(innermost(error)),
+        error => Some(error),
     };
-    match reason {
-        Some(reason) if reason.contains("cargo feature") => Failure::new(format!(
-            "no usable AWS credentials were found: the profile {selected} signs in with a method that this command does not support, such as `aws login`"
-        ))
-        .hint(format!(
-            "use a profile with `credential_process = aws configure export-credentials --profile {selected} --format process`"
-        )),
-        Some(reason) => Failure::new(format!("no usable AWS credentials were found: {reason}"))
-            .hint(format!(
-                "check the profile {selected} in ~/.aws/config and ~/.aws/credentials, then sign in with `aws sso login --profile {selected}`"
-            )),
-        None => Failure::new("no AWS credentials were found").hint(
-            "sign in with `aws sso login`, pass --profile NAME, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
-        ),
-    }
+    let Some(error) = error else {
+        return Failure::new("no AWS credentials were found").hint(
+            "sign in with `aws login` or `aws sso login`, pass --profile NAME, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+        );
+    };
+    let (reason, hint) = if let Some(no_answer) = find::<NoAnswer>(&error) {
+        (no_answer.to_string(), no_answer.hint().to_owned())
+    } else if let Some(refused) = find::<SdkError<AssumeRoleError, HttpResponse>>(&error) {
+        let Explanation { reason, kind, hint } = Explanation::of(refused);
+        let hint = match kind {
+            Some(Kind::Permission) if renewal::has_mfa(profiles) => with_mfa(args, selected),
+            Some(Kind::Permission) => "let the role's trust policy admit the source profile's identity, and that identity call sts:AssumeRole".to_owned(),
+            Some(Kind::ExpiredSession) => renewal::of_profile(profiles),
+            _ => hint.unwrap_or_else(|| renewal::of_profile(profiles)),
+        };
+        (
+            format!("the profile {selected} could not assume its role: {reason}"),
+            hint,
+        )
+    } else {
+        let is_profile = args.profile.is_some() || profiles.get_profile(selected).is_some();
+        let hint = if is_profile || std::env::var_os("AWS_WEB_IDENTITY_TOKEN_FILE").is_none() {
+            renewal::of_profile(profiles)
+        } else {
+            renewal::OF_WEB_IDENTITY.to_owned()
+        };
+        (innermost(&error), hint)
+    };
+    Failure::new(format!("no usable AWS credentials were found: {reason}")).hint(hint)
+}
+
+/// Returns the hint for a role that needs a code of a multi-factor device, for which the SDK cannot
+/// ask (<https://github.com/awslabs/aws-sdk-rust/issues/527>) and the AWS CLI can:
+/// <https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-role.html#cli-configure-role-mfa>.
+/// `AWS_PROFILE` keeps the profile's region, and the exported credentials take precedence over it.
+fn with_mfa(args: &AwsArgs, selected: &str) -> String {
+    let profile = quoted(selected);
+    let rerun = match args.profile {
+        Some(_) => format!("rerun with AWS_PROFILE={profile} instead of --profile"),
+        None => "rerun".to_owned(),
+    };
+    format!(
+        "run `eval \"$(aws configure export-credentials --profile {profile} --format env)\"`, which asks for the MFA code, then {rerun}"
+    )
 }
 
 /// Finds the reason why the selected profile has no credentials; `None` if the profile does not
 /// exist.
-async fn reason_of_profile(selected: &str, config: &ProviderConfig) -> Option<String> {
-    let profile = of_profile(selected, config);
-    let error = profile.provide_credentials().await.err()?;
+async fn error_of_profile(selected: &str, config: &ProviderConfig) -> Option<CredentialsError> {
+    let error = load(&of_profile(selected, config)).await.err()?;
     // Without a source, the error only says that the profile is missing or empty.
     error.source()?;
-    let reason = innermost(&error);
-    let is_absent = reason.starts_with("profile `default` was not defined");
-    (!is_absent).then_some(reason)
+    let is_absent = innermost(&error).starts_with("profile `default` was not defined");
+    (!is_absent).then_some(error)
 }
 
 /// Returns the credentials of the profile that the command line names. As in the AWS CLI, they take
@@ -140,6 +253,26 @@ mod tests {
         assert_eq!(refused("AKID", "s", Some("t\n")), ends("session token"));
         let inside = refused("AK\u{0}ID", "s", None).unwrap_or_default();
         assert!(inside.ends_with("has an invalid character"), "{inside}");
+    }
+
+    /// A source of credentials that never answers.
+    #[derive(Debug)]
+    struct Silent;
+
+    impl ProvideCredentials for Silent {
+        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            future::ProvideCredentials::new(std::future::pending())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_source_of_credentials_has_a_time_limit() {
+        let error = load(&Silent).await.err().map(|error| error.to_string());
+        let expected = "credentials provider timed out after 90 seconds";
+        assert_eq!(error.as_deref(), Some(expected));
     }
 
     proptest! {

@@ -26,6 +26,7 @@ use rustls::{ClientConfig, RootCertStore};
 use xtask::failure::Failure;
 use xtask::options::is_loopback;
 
+use super::renewal::Renewal;
 use crate::error_chain::innermost;
 
 /// The variables that name a proxy, by precedence for HTTPS.
@@ -74,8 +75,9 @@ impl Network {
         }
     }
 
-    /// Makes the HTTP client of the AWS SDK. Its errors name the host and the proxy.
-    pub(crate) fn sdk_client(&self) -> SharedHttpClient {
+    /// Makes the HTTP client of the AWS SDK. Its errors name the host and the proxy, and its
+    /// responses have the renewal of the credentials.
+    pub(crate) fn sdk_client(&self, renewal: Option<Renewal>) -> SharedHttpClient {
         let direct = self.sdk_connectors(None);
         let proxied = self.sdk_connectors(Some(ProxyConfig::from_env()));
         let rules = Arc::clone(&self.proxies);
@@ -84,6 +86,7 @@ impl Network {
                 direct: direct.http_connector(settings, components),
                 proxied: proxied.http_connector(settings, components),
                 proxies: Arc::clone(&rules),
+                renewal: renewal.clone(),
             })
         })
     }
@@ -324,6 +327,7 @@ struct SdkConnector {
     direct: SharedHttpConnector,
     proxied: SharedHttpConnector,
     proxies: Arc<Proxies>,
+    renewal: Option<Renewal>,
 }
 
 impl HttpConnector for SdkConnector {
@@ -335,8 +339,13 @@ impl HttpConnector for SdkConnector {
             None => &self.direct,
         };
         let call = connector.call(request);
+        let renewal = self.renewal.clone();
         HttpConnectorFuture::new(async move {
-            call.await.map_err(|error| no_answer(&error, host, proxy))
+            let mut response = call.await.map_err(|error| no_answer(&error, host, proxy))?;
+            if let Some(renewal) = renewal {
+                response.add_extension(renewal);
+            }
+            Ok(response)
         })
     }
 }

@@ -47,7 +47,7 @@ impl Kind {
     pub(crate) const fn hint(self) -> &'static str {
         match self {
             Kind::ExpiredSession => {
-                "the AWS session has expired: sign in again, for example with `aws sso login`"
+                "the AWS session has expired: sign in again, for example with `aws login` or `aws sso login`"
             }
             Kind::Clock => {
                 "this machine's clock differs from AWS's: set the clock, for example with `sudo timedatectl set-ntp true`"

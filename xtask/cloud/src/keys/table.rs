@@ -7,12 +7,14 @@ use xtask::cloud::KeysTableArgs;
 use xtask::failure::Failure;
 
 use crate::aws::Aws;
+use crate::aws::renewal::Renewal;
 use crate::aws_error::{ErrorResponse, Kind};
 
 pub(super) struct KeysTable<'a> {
     pub(super) args: &'a KeysTableArgs,
     pub(super) name: String,
     pub(super) store: Store,
+    renewal: Option<Renewal>,
 }
 
 impl<'a> KeysTable<'a> {
@@ -31,7 +33,12 @@ impl<'a> KeysTable<'a> {
     pub(super) fn new(args: &'a KeysTableArgs, aws: &Aws) -> Self {
         let name = infra::names::table(args.environment);
         let store = Store::new(aws.dynamodb(), &name);
-        KeysTable { args, name, store }
+        KeysTable {
+            args,
+            name,
+            store,
+            renewal: aws.renewal().cloned(),
+        }
     }
 
     /// Reads a key that must exist.
@@ -81,6 +88,7 @@ impl<'a> KeysTable<'a> {
                 message: Some(message),
                 status: 400,
                 date: None,
+                renewal: self.renewal.as_ref(),
             }
             .explain(&attempted),
             StoreError::MalformedItem { .. } => {

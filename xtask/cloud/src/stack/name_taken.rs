@@ -1,7 +1,7 @@
 //! Resources outside the stack with a name that the stack needs.
 
 use cfn::resources;
-use xtask::output;
+use xtask::output::quoted;
 
 /// Returns the hint for a reason of CloudFormation that says that a name is taken; `None` for any other
 /// reason. The hint has no full stop, so that a caller can append the next command. The reasons come
@@ -88,16 +88,6 @@ fn between<'a>(text: &'a str, start: &str, ends: &[char]) -> Option<&'a str> {
     let (_, rest) = text.split_once(start)?;
     let end = rest.find(ends).unwrap_or(rest.len());
     rest.get(..end).filter(|found| !found.is_empty())
-}
-
-/// Quotes a name for a shell. The name comes from AWS, and the operator may paste the command.
-fn quoted(name: &str) -> String {
-    let is_plain =
-        |character: char| character.is_ascii_alphanumeric() || "/_-.:@+=".contains(character);
-    if name.chars().all(is_plain) {
-        return name.to_owned();
-    }
-    format!("'{}'", output::one_line(name.replace('\'', "'\\''")))
 }
 
 #[cfg(test)]
