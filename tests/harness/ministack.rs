@@ -236,7 +236,7 @@ impl Ministack {
         self.ask("cloudformation", Method::POST, &action).await;
     }
 
-    /// Deletes a table without its stack.
+    /// Deletes a table without a change of its stack.
     pub async fn delete_table(&self, table: &str) {
         let action = "DynamoDB_20120810.DeleteTable";
         self.call("dynamodb", action, &json!({ "TableName": table }))

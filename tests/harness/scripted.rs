@@ -72,7 +72,7 @@ pub struct Request {
     pub path: String,
     /// The action of the AWS JSON protocol: the part of `X-Amz-Target` after the last dot.
     pub target: Option<String>,
-    /// The access key id of the signature; empty without a signature.
+    /// The access key id of the signature. Empty without a signature.
     pub access_key_id: String,
     pub body: String,
 }
