@@ -186,6 +186,7 @@ async fn a_misspelt_symbols_parameter_gets_a_400_that_names_it() {
     for (query, name) in [
         ("symbols[]=BTC&symbols[]=ETH", "symbols[]"),
         ("symbols[0]=BTC", "symbols[0]"),
+        // The space keeps the name from being found in `symbols`.
         ("symbol=BTC", "symbol "),
         ("Symbols=BTC", "Symbols"),
     ] {

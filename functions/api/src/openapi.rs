@@ -55,34 +55,34 @@ impl Description {
                 settings.definitions_path = "/components/schemas".into();
                 settings.meta_schema = None;
             })
-            .with_transform(RecursiveTransform(unwrap_lines))
-            .with_transform(RecursiveTransform(unplace_optional_columns));
+            .with_transform(RecursiveTransform(join_lines))
+            .with_transform(RecursiveTransform(let_optional_columns_move));
         Self {
             schemas: settings.into_generator(),
         }
     }
 
-    fn write(mut self) -> Value {
-        let list = vec![
+    fn into_document(mut self) -> Value {
+        let list_bodies = vec![
             self.schemas.subschema_for::<PricesBody>(),
             self.schemas.subschema_for::<CompactBody>(),
         ];
-        let mut coin = list.clone();
-        coin.push(self.schemas.subschema_for::<CompactDetailBody>());
+        let mut coin_bodies = list_bodies.clone();
+        coin_bodies.push(self.schemas.subschema_for::<CompactDetailBody>());
         let mut paths = json!({
             path(GET_PRICES): self.prices(
                 "getPrices",
                 "Get the prices of some or all coins",
                 [symbols_parameter(), parameter("Format"), parameter("Include")],
                 &[ErrorCode::ValidationError],
-                &list,
+                &list_bodies,
             ),
             path(GET_PRICE): self.prices(
                 "getPrice",
                 "Get the price of one coin, and its detail on request",
                 [symbol_parameter(), parameter("CoinFormat"), parameter("CoinInclude")],
                 &[ErrorCode::ValidationError, ErrorCode::NotFound],
-                &coin,
+                &coin_bodies,
             ),
             path(GET_KEY): self.key(),
             path(GET_HEALTH): self.health(),
@@ -252,14 +252,15 @@ fn add_examples(paths: &mut Value) -> Value {
 }
 
 /// Removes the line breaks of a doc comment.
-fn unwrap_lines(schema: &mut Schema) {
+fn join_lines(schema: &mut Schema) {
     if let Some(Value::String(description)) = schema.get_mut("description") {
         *description = description.replace('\n', " ");
     }
 }
 
-/// Removes the positions of a tuple's optional columns: if one is omitted, the later ones move.
-fn unplace_optional_columns(schema: &mut Schema) {
+/// Allows a tuple's optional columns at any position after the required ones: an omitted column
+/// moves the later ones.
+fn let_optional_columns_move(schema: &mut Schema) {
     let required = schema.get("minItems").and_then(Value::as_u64);
     let Some(required) = required.and_then(|count| usize::try_from(count).ok()) else {
         return;
@@ -434,7 +435,7 @@ fn headers() -> Value {
         (
             CACHE_CONTROL,
             "The seconds for which the client may cache the response; `no-store` for errors, the \
-             key, the health, and prices in a compact format with include=time",
+             key and the health response, and prices in a compact format with include=time",
             &text,
         ),
         (
@@ -481,7 +482,7 @@ mod tests {
     #[test]
     fn the_committed_description_is_up_to_date() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
-        let text = serde_json::to_string_pretty(&Description::new().write()).unwrap();
+        let text = serde_json::to_string_pretty(&Description::new().into_document()).unwrap();
         assert_committed(path, &format!("{text}\n"), "api openapi");
     }
 
@@ -498,7 +499,7 @@ mod tests {
                 Some((code.to_owned(), status.parse::<u16>().ok()?))
             })
             .collect();
-        let description = Description::new().write();
+        let description = Description::new().into_document();
         let codes = &description["components"]["schemas"]["ErrorCode"]["enum"];
         let codes: Vec<ErrorCode> = serde_json::from_value(codes.clone()).unwrap();
         let expected: BTreeMap<_, _> = codes
@@ -523,7 +524,7 @@ mod tests {
 
     #[test]
     fn every_response_with_a_body_has_an_example() {
-        let description = Description::new().write();
+        let description = Description::new().into_document();
         for (path, operations) in description["paths"].as_object().unwrap() {
             for (status, response) in operations["get"]["responses"].as_object().unwrap() {
                 if let Some(content) = response.get("content") {
@@ -546,7 +547,7 @@ mod tests {
 
     #[test]
     fn every_reference_has_its_target() {
-        let description = Description::new().write();
+        let description = Description::new().into_document();
         let mut references = 0;
         let mut values = vec![&description];
         while let Some(value) = values.pop() {

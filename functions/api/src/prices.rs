@@ -23,7 +23,7 @@ pub(crate) struct Selection {
     pub(crate) symbols: Vec<RequestedSymbol>,
     /// Whether the prices are ordered by market capitalisation, not as requested.
     pub(crate) by_market_cap: bool,
-    /// Whether to find the detail of the only symbol.
+    /// Whether to find the coin's detail too. Without effect if there is more than one symbol.
     pub(crate) detail: bool,
 }
 
@@ -77,9 +77,9 @@ impl FoundPrices {
         self.prices.iter().filter(|found| found.stale).count()
     }
 
-    /// Returns the seconds for which the client may cache the response, by the price that was
-    /// fetched last. The provider no longer updates the coins of the other prices, so an earlier
-    /// request would get the same prices.
+    /// Returns the seconds for which the client may cache the response. They depend on the newest
+    /// price only: an older one belongs to a coin that the provider no longer updates, so that its
+    /// price would be the same in a new response.
     pub(crate) fn max_age(&self, memory: &Memory, jitter: Jitter, now: Timestamp) -> u32 {
         let fetches = self.prices.iter().map(|found| found.price.fetched_at);
         let newest = fetches.max().unwrap_or(now);
@@ -87,9 +87,10 @@ impl FoundPrices {
     }
 }
 
-/// Finds the selected prices in this currency, with this number of significant digits. Makes at
-/// most one call to the table, for the coins and the rate whose update is due. The detail of a coin
-/// is one call, or two at the same time in another currency.
+/// Finds the selected prices in this currency, with this number of significant digits. Without
+/// a detail, makes at most one call to the table, for the coins and the rate whose update is due. With
+/// a detail, makes one call for the coin and, if prices must be converted, a concurrent second one for
+/// the rates.
 pub(crate) async fn find(
     store: &impl ApiStore,
     memory: &Memory,

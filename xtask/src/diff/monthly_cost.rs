@@ -51,8 +51,8 @@ impl DollarChange {
 }
 
 impl MonthlyCost {
-    /// Formats the additional dollars. Unlike the absolute costs, they are equal for equal changes of
-    /// several environments.
+    /// Formats the additional dollars. The text does not depend on an environment's total cost, so that
+    /// environments with the same change can share it.
     pub(super) fn delta(&self) -> String {
         let signed = |change: DollarChange| {
             let sign = if change.delta() < 0.0 { '-' } else { '+' };

@@ -1,6 +1,7 @@
-//! The prices and rates at which the feed begins, one line per coin and currency.
+//! The prices and rates from which the feed's random walk starts: one line for each coin, and one for
+//! each currency.
 
-/// The data of a coin before the first step of the walk, in US dollars.
+/// The data of a coin before the first step of the random walk, in US dollars.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct OpeningPrice {
     /// The coin's id at CoinGecko.
@@ -51,7 +52,7 @@ pub(super) const OPENING_PRICES: [OpeningPrice; 20] = [
     opening("vechain", 0.034_2, 72_700_000_000.0, -1.3),
 ];
 
-/// The data of a currency before the first step of the walk.
+/// The data of a currency before the first step of the random walk.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct OpeningRate {
     /// The value of one US dollar in the currency.
