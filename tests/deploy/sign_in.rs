@@ -445,7 +445,7 @@ async fn a_session_that_expires_during_a_deploy_names_its_renewal() {
     let token = sso_token(FUTURE, "");
     let home = Home::with(&[("config", SSO), (SSO_CACHE, &token)]);
     let lost = home.deploy_to_prod(&endpoint).await;
-    let error = "error: the operation on crypto-watch-prod continues at AWS and cannot be prod_by_id any more: could not read the stack's events: ExpiredToken: the token is expired\n";
+    let error = "error: the operation on crypto-watch-prod continues at AWS and cannot be followed any more: could not read the stack's events: ExpiredToken: the token is expired\n";
     let hint = "the AWS session has expired: run `aws sso login --profile ops`; then run the same command again";
     assert_failed(&lost, error, hint);
 
