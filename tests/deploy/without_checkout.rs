@@ -139,7 +139,7 @@ impl Rollback {
     /// or to the previous version if `to_commit` is empty. Returns the stdout of the rollback, or
     /// the output of the step that failed.
     async fn run(&self, ministack: &Ministack, to_commit: &str) -> Result<String, String> {
-        for name in ["Fetch the command line of the last deployment", "Roll back"] {
+        for name in ["Fetch the binary of the last deployment", "Roll back"] {
             let step = self.step(ministack, name, to_commit).await;
             let stderr = String::from_utf8_lossy(&step.stderr).into_owned();
             let stdout = String::from_utf8_lossy(&step.stdout).into_owned();

@@ -50,7 +50,7 @@ fn job(file: &str, name: &str) -> Job {
 /// `tests/deploy/without_checkout.rs` runs this script of `rollback.yml`.
 #[test]
 fn the_nightly_and_the_rollback_workflow_fetch_the_command_line_with_the_same_script() {
-    let step = "Fetch the command line of the last deployment";
+    let step = "Fetch the binary of the last deployment";
     let [nightly, rollback] = [("nightly.yml", "drift"), ("rollback.yml", "rollback")]
         .map(|(file, name)| job(file, name));
     assert_eq!(nightly.script(step), rollback.script(step));

@@ -24,7 +24,7 @@ const SHORT_COMMIT: usize = 12;
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Deployed {
-    /// The commit of the command line that deployed; null if git was not available.
+    /// The commit from which the deploy's binary was built; null if git was not available.
     pub(crate) commit: Option<Commit>,
     /// The ARN of the caller.
     pub(crate) deployer: Option<String>,
