@@ -220,7 +220,7 @@ async fn a_recorded_difference_stops_no_later_deploy_until_it_changes() {
     let second = second.run().await;
     assert_outcome(&second.run, 0, "deployed");
     second.assert_says(
-        "crypto-watch-prod: 1 differences are in the baseline of the last deployment and do not count as drift:",
+        "crypto-watch-prod: differences in the baseline of the last deployment, which do not count as drift (1):",
     );
     assert_eq!(second.record()["baseline"], json!([known]));
     let lines = second.run.json_lines();
@@ -270,7 +270,7 @@ async fn a_difference_that_the_deployment_does_not_explain_stops_the_next_deploy
         assert_eq!(found[0]["logicalId"], after[0].0, "{after:?}");
         if list == "changedMeanwhile" {
             deployed.assert_says(
-                "warning: changed during the deployment, which stops the next deploy: ",
+                "warning: differences that arose during the deployment, which the next deploy reports as drift: ",
             );
         }
 
@@ -369,7 +369,7 @@ async fn drift_and_plan_report_baseline_differences_separately_from_drift() {
     )
     .await;
     assert_eq!(drift.code, 5, "{}", drift.stderr);
-    let message = "crypto-watch-prod: 1 differences are in the baseline of the last deployment";
+    let message = "crypto-watch-prod: differences in the baseline of the last deployment, ";
     assert!(drift.stderr.contains(message), "{}", drift.stderr);
     let lines = drift.json_lines();
     assert_eq!(events(&lines, "drift")[0]["logicalId"], "Queue");

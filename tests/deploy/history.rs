@@ -104,7 +104,7 @@ async fn a_rollback_to_a_commit_is_refused_while_traffic_moves() {
     let endpoint = scripts::start(&scripted::with_changes(&[running], PROD)).await;
     let refused = on_prod(&endpoint, &["rollback", "--yes", "--to", "c0ffee7"]).await;
     assert_eq!(refused.code, 1, "{}", refused.stderr);
-    let hint = "hint: without --to-version and --to, the rollback stops the deployment";
+    let hint = "hint: rerun without --to-version and --to: the rollback then stops the deployment";
     assert!(refused.stderr.contains(hint), "{}", refused.stderr);
 }
 

@@ -126,7 +126,7 @@ async fn a_second_interruption_stops_at_once_and_names_what_may_be_left() {
     terminal.signal(Signal::SIGINT);
     let run = terminal.end().await;
     assert_outcome(&run, 1, "failed");
-    let words = "stopped at once: a change set may be left, or an operation in progress";
+    let words = "stopped at once: a change set may still exist, or an operation may be in progress";
     assert!(run.stderr.contains(words), "{}", run.stderr);
     assert!(
         run.stderr.contains("hint: run the same command again"),

@@ -531,7 +531,7 @@ async fn a_time_without_a_backup_is_an_error_with_a_hint_and_leaves_no_table() {
         "{}",
         run.stderr
     );
-    assert!(!run.stderr.contains("may be left"), "{}", run.stderr);
+    assert!(!run.stderr.contains("may still exist"), "{}", run.stderr);
     let usage = xtask::run(&["keys", "restore", "--from-time", "yesterday"], &[]).await;
     assert_eq!(usage.code, 2, "{}", usage.stderr);
 }
@@ -546,7 +546,7 @@ async fn a_failed_restore_leaves_the_table_and_a_rerun_continues_with_it() {
     let (endpoint, failed) =
         restore(&tests::scripted::with_changes(&[denied], LOST), &["--yes"]).await;
     assert_eq!(failed.code, 1, "{}", failed.stderr);
-    let message = format!("{RESTORED} may be left: rerun to continue with it");
+    let message = format!("{RESTORED} may still exist: rerun the same command to continue with it");
     assert!(failed.stderr.contains(&message), "{}", failed.stderr);
     assert!(endpoint.requests("DeleteTable").is_empty());
 
@@ -608,7 +608,7 @@ async fn an_interrupted_restore_names_the_table_and_how_to_continue_or_delete_it
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     let message = format!(
-        "{RESTORED} may be left: rerun to continue with it, or delete it with `aws dynamodb delete-table --table-name {RESTORED}`"
+        "{RESTORED} may still exist: rerun the same command to continue with it, or delete it with `aws dynamodb delete-table --table-name {RESTORED}`"
     );
     assert!(stderr.contains(&message), "{stderr}");
     assert!(endpoint.requests("DeleteTable").is_empty());

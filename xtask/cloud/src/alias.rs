@@ -103,7 +103,7 @@ impl fmt::Display for PublishedVersion {
 ///
 /// # Errors
 ///
-/// Also if the alias does not exist.
+/// If the alias does not exist, or if it cannot be read.
 pub(crate) async fn read(client: &Client, function: &str) -> anyhow::Result<LiveAlias> {
     find(client, function).await?.ok_or_else(|| {
         Failure::new(format!("{function} has no alias {LIVE_ALIAS}"))

@@ -65,8 +65,8 @@ impl<'a> Bucket<'a> {
     }
 
     /// Returns true if an object with this key exists and has this digest. The digest is the checksum
-    /// that S3 computed at the upload. [`Bucket::put`] did not write an object without a checksum, so
-    /// such an object does not count.
+    /// that S3 computed at the upload. An object without a checksum was not written by [`Bucket::put`], so
+    /// the function returns false for it.
     pub(crate) async fn has_content(
         &self,
         key: &str,

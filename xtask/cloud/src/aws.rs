@@ -73,8 +73,8 @@ pub(crate) struct Aws {
 }
 
 impl Aws {
-    /// Finds the region and the credentials. Makes no call, except to get a session if the
-    /// profile needs one. Private, so that every command passes the guard.
+    /// Finds the region and the credentials. Makes no call to AWS, except those that some sources of
+    /// credentials need. This function is private, so that every command passes the guard.
     async fn connect(args: &AwsArgs) -> anyhow::Result<Self> {
         let profile = load_profile(args).await?;
         if !args.endpoint_url.as_deref().is_some_and(is_loopback) {
@@ -129,7 +129,7 @@ impl Aws {
         &self.credentials
     }
 
-    /// Returns the renewal of the credentials; `None` for those of an emulator.
+    /// Returns the step that renews the credentials; `None` for the placeholder credentials of an emulator.
     pub(crate) fn renewal(&self) -> Option<&Renewal> {
         self.renewal.as_ref()
     }
@@ -219,8 +219,8 @@ fn loader(
         (Some(profile), _) => {
             loader.credentials_provider(credentials::of_profile(profile, providers))
         }
-        // An emulator accepts any credentials. It never gets those of a profile that the
-        // command line does not name.
+        // An emulator accepts any credentials. It gets those of a profile only if `--profile` names the
+        // profile.
         (None, Some(_)) => loader.credentials_provider(emulator_credentials()),
         (None, None) => loader,
     }
@@ -256,8 +256,8 @@ async fn load_profile(args: &AwsArgs) -> Result<ProfileSet, Failure> {
     })
 }
 
-/// Chooses the region. An emulator serves every region, and never gets the region of a profile
-/// that the command line does not name.
+/// Chooses the region. An emulator serves every region, so the region of a profile counts only if
+/// `--profile` names the profile.
 async fn region(
     args: &AwsArgs,
     profile: &ProfileSet,

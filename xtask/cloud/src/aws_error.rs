@@ -45,8 +45,8 @@ where
 pub(crate) struct Explanation {
     /// The reason in one line, without the way out.
     pub(crate) reason: String,
-    /// `None` if the table of codes does not have the code. Credentials that can no longer be
-    /// refreshed are an expired session.
+    /// `None` if the table of codes has no row for the error. For credentials that can no longer be
+    /// renewed, the kind is [`Kind::ExpiredSession`].
     pub(crate) kind: Option<Kind>,
     /// The way out.
     pub(crate) hint: Option<String>,
@@ -72,14 +72,14 @@ impl Explanation {
             }
             SdkError::ResponseError(_) => (
                 format!("the response is not from AWS: {}", innermost(error)),
-                Some(Kind::NoAws),
+                Some(Kind::NotAws),
             ),
             SdkError::TimeoutError(_) => (
                 "AWS could not be reached: no answer in time".to_owned(),
                 Some(Kind::Unreachable),
             ),
             SdkError::DispatchFailure(failure) => {
-                // A renewal that got no answer may succeed later.
+                // If the renewal got no answer, a later one may succeed, so the session has not expired.
                 if let (None, Some(credentials)) = (no_answer, find::<CredentialsError>(error)) {
                     let reason = innermost(credentials);
                     (
@@ -129,7 +129,7 @@ pub(crate) struct ErrorResponse<'a> {
     pub(crate) status: u16,
     /// The `Date` header.
     pub(crate) date: Option<&'a str>,
-    /// The renewal of the credentials; `None` for those of an emulator.
+    /// The step that renews the credentials; `None` for the placeholder credentials of an emulator.
     pub(crate) renewal: Option<&'a Renewal>,
 }
 
@@ -139,8 +139,8 @@ impl ErrorResponse<'_> {
         self.explanation().failure(attempted)
     }
 
-    /// Returns the reason, and the hint of the table of codes. If the clock is the cause, the hint
-    /// names the difference.
+    /// Explains the response with the hint of its kind. If this machine's clock may be the cause, the hint
+    /// names the difference from AWS's clock.
     fn explanation(&self) -> Explanation {
         let message = self.message.unwrap_or_default();
         let reason = match (self.code, self.message) {
@@ -188,7 +188,7 @@ pub(crate) enum FailureKind {
 impl From<Option<Kind>> for FailureKind {
     fn from(kind: Option<Kind>) -> Self {
         match kind {
-            Some(Kind::Throttled | Kind::Fault | Kind::Unreachable | Kind::NoAws) => {
+            Some(Kind::Throttled | Kind::Fault | Kind::Unreachable | Kind::NotAws) => {
                 FailureKind::Transient
             }
             Some(Kind::ExpiredSession | Kind::Credentials | Kind::Account) => {
@@ -221,7 +221,7 @@ impl FailedCall {
 }
 
 impl From<anyhow::Error> for FailedCall {
-    /// Returns a failure of this machine.
+    /// Treats the error as permanent, because it arose on this machine and not at AWS.
     fn from(error: anyhow::Error) -> Self {
         FailedCall {
             kind: FailureKind::Permanent,

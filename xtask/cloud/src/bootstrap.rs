@@ -86,7 +86,7 @@ fn context(
         options: PlanOptions::of_bootstrap_stack(Consent::new(yes)),
         interrupt: Interrupt::listen(|| -> Infallible {
             output::progress(
-                "stopped at once: a change set may be left; the next deploy removes it",
+                "stopped at once: a change set may still exist; the next deploy removes it",
             );
             std::process::exit(i32::from(Exit::Failed.code()))
         }),
@@ -208,7 +208,7 @@ fn has_policy(stack: &Stack) -> Result<bool, Failure> {
             "nothing was done: an operation on {} is in progress ({})",
             stack.name, stack.status
         ))
-        .hint("run the command again after its end")),
+        .hint("rerun when it has ended")),
         _ => Err(Failure::new(format!(
             "nothing was done: the stack {} of the permissions boundary is in {}",
             stack.name, stack.status

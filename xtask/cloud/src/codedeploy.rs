@@ -111,7 +111,7 @@ pub(crate) async fn stop(aws: &Aws, deployment: &str) -> anyhow::Result<()> {
             .as_service_error()
             .is_some_and(StopDeploymentError::is_deployment_already_completed_exception);
         if has_ended {
-            failure.hint("it has just ended: when the stack's operation has ended too, rerun, and the rollback moves the alias")
+            failure.hint("the deployment has just ended: wait until the stack's operation has ended too, then rerun; the rollback then moves the alias")
         } else {
             failure
         }

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use xtask::failure::{Exit, Failure};
 use xtask::output;
 
-/// A question to confirm.
+/// A question that the operator must confirm.
 pub(crate) struct Question {
     text: String,
     /// The name to type in full. If absent, `y` or `yes` confirms.

@@ -35,8 +35,8 @@ const MAX_MESSAGES: usize = 1_000;
 /// SQS's limit on messages per call.
 const BATCH: i32 = 10;
 
-/// The seconds for which a message that was read is hidden from further calls. Reading all messages
-/// takes less time; then they are made visible again.
+/// The seconds for which a message that was read is hidden from further calls. Reading all
+/// messages takes less time. After the read, the command makes them visible again.
 const HIDDEN_SECONDS: i32 = 60;
 
 /// The seconds that a call waits for messages. With a wait, SQS queries all its servers, so that an
@@ -134,7 +134,7 @@ impl Queue {
                 .await;
             if let Err(error) = changed {
                 output::progress(format_args!(
-                    "warning: {}; they become visible in {HIDDEN_SECONDS} seconds",
+                    "warning: {}; SQS makes them visible again within {HIDDEN_SECONDS} seconds",
                     explain("make the messages visible again", &error)
                 ));
                 return;
@@ -202,7 +202,7 @@ async fn purge(args: &DeadLettersPurgeArgs) -> anyhow::Result<()> {
     let queue = Queue::open(&args.target, &aws).await?;
     let purged = queue.count().await?;
     let text = format!(
-        "Delete the {purged} messages of {} permanently?",
+        "Delete all messages in {} (about {purged}) permanently?",
         queue.name
     );
     let question = Question::before_changing(args.target.environment, text);

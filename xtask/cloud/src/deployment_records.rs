@@ -1,5 +1,5 @@
 //! The records of an environment's deployments in its artifact bucket, and the removal of zips and
-//! command-line binaries that no recorded deployment needs.
+//! command-line binaries (copies of this program) that are no longer needed.
 //!
 //! The record of a deployment is an object `deployments/{time}-{change set}.json` that names the zips.
 //! The record is written before the zips are uploaded, so that a concurrent deploy does not remove the
@@ -64,7 +64,7 @@ pub(crate) struct Record {
     pub(crate) baseline: Option<Vec<KnownDifference>>,
 }
 
-/// A command-line binary in the bucket, which the rollback workflow runs.
+/// A command-line binary in the bucket: a copy of this program, which the rollback workflow runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct PinnedCommandLine {
@@ -103,7 +103,8 @@ impl fmt::Display for RecordedOutcome {
     }
 }
 
-/// Zips and command-line binaries that were removed because no recorded deployment uses them.
+/// Zips and command-line binaries that were removed, because neither the deployed template nor the last
+/// ten deployments use them.
 #[derive(Serialize)]
 #[serde(tag = "event", rename = "pruned")]
 pub(crate) struct PrunedEvent<'a> {
@@ -331,7 +332,7 @@ pub(crate) async fn prune(
         Ok(removed) if removed.is_empty() => Ok(()),
         Ok(removed) => {
             output::progress(format_args!(
-                "removed {} zips and command lines that the last {KEPT} deployments do not use; the versioned bucket keeps their last versions for a while",
+                "removed {} zips and command-line binaries that the last {KEPT} deployments do not use; the versioned bucket keeps their last versions for a while",
                 removed.len()
             ));
             report.emit(&PrunedEvent {
@@ -345,7 +346,7 @@ pub(crate) async fn prune(
     }
 }
 
-/// Removes objects that are older than [`MIN_AGE_SECONDS`] and that no recorded deployment needs. Reads
+/// Removes objects that are older than [`MIN_AGE_SECONDS`] and are not needed, as [`read_needed`] says. Reads
 /// the needed keys twice, because another deploy may have begun after the first read. Returns the keys
 /// of the removed zips and command-line binaries.
 async fn try_to_prune(
@@ -402,8 +403,8 @@ async fn read_needed(
 }
 
 /// Returns the number of records that are older than the last [`KEPT`] deployments. `outcomes` are
-/// those of all records, the oldest first. Failed deployments do not count as one of the last, because
-/// no rollback returns to them.
+/// those of all records, the oldest first. Failed deployments are not among the last [`KEPT`], because no
+/// rollback returns to them.
 fn count_outdated(outcomes: &[RecordedOutcome]) -> usize {
     let counts = |outcome: &RecordedOutcome| match outcome {
         RecordedOutcome::Deployed | RecordedOutcome::Begun | RecordedOutcome::Unknown => true,

@@ -21,14 +21,14 @@ use crate::stack::inventory::{self, StackResource};
 use crate::stack::{self, Stack, outcome};
 use crate::table;
 
-/// The stack that is deleted, with its resources.
+/// The stack that the command is about to delete, with its resources.
 #[derive(Serialize)]
 #[serde(tag = "event", rename = "removal")]
 pub(crate) struct RemovalEvent<'a> {
     stack: &'a str,
     /// The stack's status.
     status: &'a str,
-    /// Whether the stack only has change sets.
+    /// Whether the stack has only change sets.
     planned: bool,
     /// All resources of the stack.
     resources: &'a [StackResource],

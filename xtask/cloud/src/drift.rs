@@ -1,4 +1,5 @@
-//! `cargo xtask drift`: the differences between an environment's stack and its template.
+//! `cargo xtask drift`: the differences between an environment's stack and its template. Differences of
+//! the baseline do not count: they existed right after the last deployment ([`crate::stack::baseline`]).
 
 use std::process::ExitCode;
 
@@ -25,7 +26,8 @@ pub(crate) struct DriftedResourceEvent<'a> {
     resource: &'a DriftedResource,
 }
 
-/// A difference that does not count as drift, because the baseline of the last deployment has it.
+/// A difference that does not count as drift, because it is in the baseline: the list of differences that
+/// CloudFormation reported right after a deployment.
 #[derive(Serialize)]
 #[serde(tag = "event", rename = "baseline")]
 pub(crate) struct KnownDifferenceEvent<'a> {
@@ -58,7 +60,7 @@ pub(crate) async fn run(args: &DriftArgs) -> anyhow::Result<ExitCode> {
         Ok(baseline) => baseline::subtract(&stack.name, &mut drift, &baseline),
         Err(error) => {
             output::progress(format_args!(
-                "warning: the baseline is not subtracted from the drift: {error:#}"
+                "warning: could not read the baseline, so its differences count as drift: {error:#}"
             ));
             Vec::new()
         }
@@ -84,13 +86,13 @@ pub(crate) async fn of_service(
     Ok(drift)
 }
 
-/// Shows the differences that the baseline removes from a stack's drift.
+/// Shows the differences that were subtracted from a stack's drift because they are in the baseline.
 pub(crate) fn show_baseline(stack: &str, known: &[KnownDifference]) {
     if known.is_empty() {
         return;
     }
     output::progress(format_args!(
-        "{stack}: {} differences are in the baseline of the last deployment and do not count as drift:",
+        "{stack}: differences in the baseline of the last deployment, which do not count as drift ({}):",
         known.len()
     ));
     for difference in known {

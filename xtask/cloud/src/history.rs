@@ -39,8 +39,8 @@ pub(crate) struct Deployed {
     pub(crate) duration_seconds: Option<i64>,
     /// The published versions by function; empty if the stack was not deployed.
     pub(crate) versions: BTreeMap<String, String>,
-    /// The outcome. `begun`: the deployment runs, or its end could not be recorded. `unknown`: an
-    /// older record has no outcome.
+    /// The outcome. `begun`: the deployment runs, or its end could not be recorded. `unknown`: the
+    /// record has no outcome, or one that this program does not know.
     pub(crate) outcome: RecordedOutcome,
 }
 

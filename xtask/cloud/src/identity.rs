@@ -27,8 +27,8 @@ impl Identity {
         Ok(Identity { account, arn })
     }
 
-    /// Shows the caller, the account and the region, and what the command changes: a kind, such as
-    /// `stack`, and its name.
+    /// Shows the caller, the account, the region and the target of the command. `kind` is the kind of the
+    /// target, such as `stack`, and `name` is the target's name.
     pub(crate) fn show(&self, aws: &Aws, kind: &str, name: &str) {
         output::progress(format_args!("{kind:<12} {name}"));
         output::progress(format_args!("account      {}", self.account));

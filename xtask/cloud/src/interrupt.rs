@@ -15,8 +15,8 @@ pub(crate) struct Interrupt {
 
 impl Interrupt {
     /// Begins to listen. The first signal interrupts the step that [`Interrupt::run`]
-    /// runs; the second one calls `at_once`, which reports what may be left and ends the
-    /// process.
+    /// runs; the second one calls `at_once`, which reports what the command may leave behind, and ends
+    /// the process.
     ///
     /// If the process cannot listen, signals end the process as they do by default.
     pub(crate) fn listen(at_once: impl FnOnce() -> Infallible + Send + 'static) -> Self {
@@ -70,7 +70,7 @@ impl Interrupt {
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
-    /// None under `nohup`.
+    /// `None` under `nohup`, which makes the process ignore SIGHUP.
     hangup: Option<Signal>,
 }
 

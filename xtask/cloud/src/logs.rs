@@ -110,7 +110,7 @@ struct Log {
     function: Function,
     group: String,
     tail: Tail,
-    /// The events that were found and not printed yet, by time.
+    /// The events that were found but not printed yet, sorted by time.
     events: VecDeque<LogEvent>,
 }
 
@@ -123,7 +123,7 @@ struct Search<'a> {
 
 impl Search<'_> {
     /// Prints new events while stdout has a reader. Retries after throttling and lost connections,
-    /// with one warning for each interruption.
+    /// with one warning for each such outage.
     async fn follow(&self, logs: &mut [Log]) -> anyhow::Result<()> {
         let warn = |text: &str| {
             output::progress(format_args!("warning: {text}"));

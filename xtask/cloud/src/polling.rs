@@ -55,7 +55,7 @@ pub(crate) async fn poll<T>(
 ///
 /// # Errors
 ///
-/// Also after `limit`.
+/// The error of `probe`, or a failure after `limit`.
 pub(crate) async fn wait<T>(
     limit: Duration,
     what: impl Display,
@@ -63,7 +63,7 @@ pub(crate) async fn wait<T>(
 ) -> anyhow::Result<T> {
     poll(limit, &what, probe).await?.ok_or_else(|| {
         let minutes = limit.as_secs() / 60;
-        let late = Failure::new(format!("{what} took more than {minutes} minutes"));
+        let late = Failure::new(format!("{what} took more than {minutes} min"));
         late.hint("try again later").into()
     })
 }
@@ -103,8 +103,8 @@ pub(crate) fn next_pause(pause: Duration) -> Duration {
     pause.saturating_mul(2).clamp(FIRST_PAUSE, LONGEST_PAUSE)
 }
 
-/// Repeats a call while it fails with a transient error, for up to [`RETRY_LIMIT`], because an
-/// operation at AWS continues meanwhile. Calls `warn` once.
+/// Repeats a call while it fails with a transient error, for up to [`RETRY_LIMIT`]. The operation that
+/// the call observes continues at AWS meanwhile. Calls `warn` after the first failure only.
 pub(crate) async fn while_transient<T>(
     warn: impl Fn(&str) -> anyhow::Result<()>,
     mut call: impl AsyncFnMut() -> Result<T, FailedCall>,
@@ -121,7 +121,7 @@ pub(crate) async fn while_transient<T>(
         }
         if pause.is_zero() {
             warn(&format!(
-                "{}; trying again for {} minutes",
+                "{}; trying again for up to {} minutes",
                 failed.failure,
                 RETRY_LIMIT.as_secs() / 60
             ))?;
@@ -162,7 +162,7 @@ mod tests {
         assert!(started.elapsed() <= limit);
         let late = wait(limit, "looking", async || anyhow::Ok(None::<()>)).await;
         let late = late.err().map(|error| error.to_string());
-        assert_eq!(late.as_deref(), Some("looking took more than 1 minutes"));
+        assert_eq!(late.as_deref(), Some("looking took more than 1 min"));
     }
 
     fn failed(kind: FailureKind) -> FailedCall {

@@ -9,7 +9,7 @@ use xtask::output;
 
 use crate::stack::events::{EventLine, ResourceEvent};
 
-/// The redrawn lines show whole seconds.
+/// The time between two redraws. The redrawn lines show whole seconds.
 const REDRAW_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The view of one operation. Dropping the view, even after an error or Ctrl-C, removes its lines

@@ -40,7 +40,7 @@ pub(crate) struct WarningEvent<'a> {
     pub(crate) message: &'a str,
 }
 
-/// The end of a command that changes an environment.
+/// The outcome of a command that changes an environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Outcome {
@@ -73,7 +73,7 @@ impl fmt::Display for Outcome {
 #[derive(Serialize)]
 #[serde(tag = "event", rename = "result")]
 pub(crate) struct ResultEvent<'a> {
-    /// The end of the command. `rolled-back` is a success of `rollback`, and a failure of `deploy`
+    /// The outcome of the command. `rolled-back` is a success of `rollback`, and a failure of `deploy`
     /// after which the earlier versions serve again.
     pub(crate) outcome: Outcome,
     pub(crate) environment: &'a str,

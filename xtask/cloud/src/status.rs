@@ -29,14 +29,14 @@ use parts::{FunctionStatus, Known, LastUpdate, RolloutStatus, StackStatus};
 ///
 /// # Errors
 ///
-/// If there is no stack, or neither the stack nor a function can be read.
+/// If there is no stack, or if neither the stack nor the functions nor the last update can be read.
 pub(crate) async fn run(args: &EnvironmentArgs) -> anyhow::Result<ExitCode> {
     let environment = args.environment;
     let aws = Aws::to_read(&args.aws).await?;
     let now = Timestamp::now();
     let client = aws.cloudformation();
     let name = names::stack(environment);
-    let (stack, api, update, deployment, alarms, last_update) = tokio::join!(
+    let (stack, api, update, running, alarms, last_update) = tokio::join!(
         stack::describe(&client, &name),
         FunctionStatus::read(&aws, environment, Function::Api),
         FunctionStatus::read(&aws, environment, Function::Update),
@@ -53,16 +53,16 @@ pub(crate) async fn run(args: &EnvironmentArgs) -> anyhow::Result<ExitCode> {
         Err(error) => (Err(error.into()), ExitCode::from(Exit::Failed.code())),
     };
     let live = api.as_ref().ok().map(|api| &*api.version);
-    let deployed = match &stack {
-        Ok(stack) => deployed(&aws, stack, environment, live).await,
+    let deployment = match &stack {
+        Ok(stack) => read_deployment(&aws, stack, environment, live).await,
         Err(_) => Err(anyhow::anyhow!("the stack could not be read")),
     };
-    let rollout = deployment.map(|id| id.map(|id| RolloutStatus::new(id, api.as_ref().ok())));
+    let rollout = running.map(|id| id.map(|id| RolloutStatus::new(id, api.as_ref().ok())));
     let status = Status {
         environment: environment.name(),
         region: aws.region().to_owned(),
         stack: Known::from(stack.map(|stack| StackStatus::new(stack, environment))),
-        deployment: Known::from(deployed),
+        deployment: Known::from(deployment),
         api: Known::from(api),
         update: Known::from(update),
         rollout: Known::from(rollout),
@@ -76,8 +76,9 @@ pub(crate) async fn run(args: &EnvironmentArgs) -> anyhow::Result<ExitCode> {
     Ok(exit)
 }
 
-/// Reads the record of the deployment whose version of the API is live.
-async fn deployed(
+/// Reads the record of the deployment whose version of the API is live. If no record names this version,
+/// reads the newest record that names any versions.
+async fn read_deployment(
     aws: &Aws,
     stack: &Stack,
     environment: Environment,

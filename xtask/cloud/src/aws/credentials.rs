@@ -22,8 +22,8 @@ use super::renewal::{self, Renewal};
 use crate::aws_error::{Explanation, Kind};
 use crate::error_chain::{find, innermost};
 
-/// The longest time that a source of credentials may take: a credential process can ask a person
-/// to sign in.
+/// The longest time that a source of credentials may take. A credential process can ask a person to sign
+/// in, which takes a while.
 const LIMIT: Duration = Duration::from_secs(90);
 
 /// Loads credentials, for at most [`LIMIT`].
@@ -196,7 +196,8 @@ pub(super) async fn not_loaded(
 /// Returns the hint for a role that needs a code of a multi-factor device, for which the SDK cannot
 /// ask (<https://github.com/awslabs/aws-sdk-rust/issues/527>) and the AWS CLI can:
 /// <https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-role.html#cli-configure-role-mfa>.
-/// `AWS_PROFILE` keeps the profile's region, and the exported credentials take precedence over it.
+/// With `AWS_PROFILE`, the rerun uses the profile's region, but the exported credentials in place of the
+/// profile's.
 fn with_mfa(args: &AwsArgs, selected: &str) -> String {
     let profile = quoted(selected);
     let rerun = match args.profile {
@@ -218,8 +219,8 @@ async fn error_of_profile(selected: &str, config: &ProviderConfig) -> Option<Cre
     (!is_absent).then_some(error)
 }
 
-/// Returns the credentials of the profile that the command line names. As in the AWS CLI, they take
-/// precedence over `AWS_ACCESS_KEY_ID`; in the SDK's order they would not.
+/// Returns a provider of the credentials of one profile. As in the AWS CLI, the profile of `--profile`
+/// takes precedence over `AWS_ACCESS_KEY_ID`. In the SDK's own order, the variable would.
 pub(super) fn of_profile(name: &str, config: &ProviderConfig) -> ProfileFileCredentialsProvider {
     ProfileFileCredentialsProvider::builder()
         .configure(config)

@@ -1,7 +1,8 @@
 //! The endpoints of the calls: the differences between AWS and an emulator, and the checks of
-//! the endpoints that the environment and the profile configure, for all services or for
-//! single ones: the variables `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_<SERVICE>`, the
-//! profile's `endpoint_url` and its `services` section.
+//! configured endpoints.
+//!
+//! `AWS_ENDPOINT_URL` and the profile's `endpoint_url` configure the endpoint of all services.
+//! `AWS_ENDPOINT_URL_<SERVICE>` and the profile's `services` section configure that of one service.
 //! <https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>
 
 use aws_config::SdkConfig;
@@ -39,13 +40,13 @@ impl Endpoint {
         self.is_loopback
     }
 
-    /// Returns true if a bucket's name is in the path of the URL: an emulator has no host name
-    /// per bucket.
+    /// Returns true if the URL of an object has the bucket's name in its path, because an emulator has no
+    /// host name for each bucket.
     pub(super) fn has_buckets_in_path(&self) -> bool {
         self.url.is_some()
     }
 
-    /// Returns true if an error means that an emulator does not have the service: it refuses
+    /// Returns true if an error means that an emulator does not have the service: the emulator refuses
     /// the call without an error code.
     pub(crate) fn lacks_service<E: ProvideErrorMetadata>(
         &self,
@@ -57,7 +58,7 @@ impl Endpoint {
             && response.is_some_and(|response| response.status().is_client_error())
     }
 
-    /// The base URL of an API, from the stack's output. The host of an emulator's API is not
+    /// Returns the base URL of an API. `output` is the stack's output with the URL. The host of an emulator's API is not
     /// in DNS: `LocalStack` and ministack serve the default stage at
     /// `{endpoint_url}/_aws/execute-api/{api id}/$default`.
     pub(crate) fn api_base(&self, output: &str) -> String {
@@ -88,10 +89,10 @@ const SERVICES: [&str; 10] = [
     "Secrets Manager",
 ];
 
-/// Refuses unsafe endpoints: one that is not a URL, one without encryption (requests contain
-/// session tokens, hashes of keys and templates), and an emulator for some services only. With
-/// an emulator's STS and the real CloudFormation, the guard would see another account than the
-/// one that the command changes.
+/// Refuses an endpoint that is not a URL, an endpoint without encryption (requests contain session
+/// tokens, hashes of keys and templates), and an emulator that has only some of the services. With an
+/// emulator's STS and the real CloudFormation, [`super::guard`] would check another account than the one
+/// that the command changes.
 pub(super) fn refuse_unsafe(config: &SdkConfig) -> Result<(), Failure> {
     let configured = |service| {
         let key = ServiceConfigKey::builder()
@@ -105,7 +106,7 @@ pub(super) fn refuse_unsafe(config: &SdkConfig) -> Result<(), Failure> {
     refuse(|service| configured(service).or_else(|| config.endpoint_url().map(str::to_owned)))
 }
 
-/// Refuses unsafe endpoints, as [`refuse_unsafe`] does, by the endpoint of each service.
+/// Refuses unsafe endpoints, as [`refuse_unsafe`] does. `endpoint` returns the endpoint of a service.
 fn refuse(endpoint: impl Fn(&'static str) -> Option<String>) -> Result<(), Failure> {
     let mut local = None;
     let mut remote = None;
@@ -134,18 +135,19 @@ fn refuse(endpoint: impl Fn(&'static str) -> Option<String>) -> Result<(), Failu
 fn refuse_url(service: &str, url: &str) -> Result<(), Failure> {
     let endpoint = format!("nothing was done: the endpoint of {service}, {url},");
     if let Err(error) = http_url(url) {
-        return Err(Failure::new(format!("{endpoint} {error}")).hint(unset(service)));
+        return Err(Failure::new(format!("{endpoint} {error}")).hint(unset_endpoint(service)));
     }
     if is_sent_in_clear(url) {
         return Err(Failure::new(format!(
             "{endpoint} is neither encrypted nor on this machine"
         ))
-        .hint(format!("use https://, or {}", unset(service))));
+        .hint(format!("use https://, or {}", unset_endpoint(service))));
     }
     Ok(())
 }
 
-fn unset(service: &str) -> String {
+/// Returns the step that removes the configured endpoint of a service, as an imperative.
+fn unset_endpoint(service: &str) -> String {
     format!(
         "unset AWS_ENDPOINT_URL, {} and the profile's endpoint_url",
         variable(service)

@@ -17,7 +17,7 @@ use crate::report::Report;
 const SETTINGS_FILE: &str = "infra/src/environment.rs";
 
 impl Aws {
-    /// Connects for a command that changes nothing.
+    /// Connects for a command that changes nothing. With `--expect-account`, refuses another account.
     pub(crate) async fn to_read(args: &AwsArgs) -> anyhow::Result<Self> {
         let aws = Aws::connect(args).await?;
         if args.expect_account.is_some() {
@@ -42,8 +42,8 @@ impl Aws {
     ///
     /// # Errors
     ///
-    /// Those of [`Aws::to_change`]; alarms without a recipient; a certificate of another account or
-    /// region; a provider's key that would be sent without encryption.
+    /// The errors of [`Aws::to_change`]. Also if the alarms have no recipient, if the certificate belongs to
+    /// another account or region, or if a provider's key would be sent without encryption.
     pub(crate) async fn to_deploy(
         args: &AwsArgs,
         settings: &Settings,
@@ -54,7 +54,7 @@ impl Aws {
         let identity = aws.identify(settings, report).await?;
         let (account, region) = (&identity.account, aws.region());
         if !aws.endpoint().is_loopback() {
-            refuse_unset(account, region, settings)?;
+            refuse_missing_settings(account, region, settings)?;
             refuse_other_place(account, region, settings)?;
         }
         refuse_unexpected(account, args.expect_account, aws.credentials())?;
@@ -143,7 +143,7 @@ pub(crate) fn refuse_other_place(
     let environment = settings.environment;
     match &settings.place {
         Place::Anywhere if is_unbound(settings) => {
-            Err(unset(settings, &[unbound(account, region, settings)]))
+            Err(lacks(settings, &[missing_place(account, region, settings)]))
         }
         Place::Anywhere => Ok(()),
         place @ Place::Bound { .. } if place.admits(account, region) => Ok(()),
@@ -164,7 +164,7 @@ pub(crate) fn refuse_other_place(
             .hint(format!(
                 "use {}; `place` of {} in {SETTINGS_FILE} binds the environment",
                 ways.join(" and "),
-                constant(environment),
+                constant_name(environment),
             )))
         }
     }
@@ -172,10 +172,14 @@ pub(crate) fn refuse_other_place(
 
 /// Refuses to deploy an environment while a required setting is missing, and names all of them at
 /// once.
-fn refuse_unset(account: &str, region: &str, settings: &Settings) -> Result<(), Failure> {
+fn refuse_missing_settings(
+    account: &str,
+    region: &str,
+    settings: &Settings,
+) -> Result<(), Failure> {
     let mut missing = Vec::new();
     if is_unbound(settings) {
-        missing.push(unbound(account, region, settings));
+        missing.push(missing_place(account, region, settings));
     }
     if settings.alarms && settings.notification.is_none() {
         missing.push(Missing {
@@ -190,13 +194,14 @@ fn refuse_unset(account: &str, region: &str, settings: &Settings) -> Result<(), 
     if missing.is_empty() {
         return Ok(());
     }
-    Err(unset(settings, &missing))
+    Err(lacks(settings, &missing))
 }
 
-/// A required setting.
+/// A required setting that is missing.
 struct Missing {
+    /// The consequence, as a clause.
     what: &'static str,
-    /// The line to write.
+    /// The line to write into the settings.
     line: String,
 }
 
@@ -204,7 +209,7 @@ fn is_unbound(settings: &Settings) -> bool {
     settings.place == Place::Anywhere && settings.environment != Environment::Dev
 }
 
-fn unbound(account: &str, region: &str, settings: &Settings) -> Missing {
+fn missing_place(account: &str, region: &str, settings: &Settings) -> Missing {
     Missing {
         what: "it is not bound to an account and a region",
         line: format!(
@@ -215,7 +220,8 @@ fn unbound(account: &str, region: &str, settings: &Settings) -> Missing {
     }
 }
 
-fn unset(settings: &Settings, missing: &[Missing]) -> Failure {
+/// Returns the failure of an environment whose settings lack these.
+fn lacks(settings: &Settings, missing: &[Missing]) -> Failure {
     let environment = settings.environment;
     let what: Vec<&str> = missing.iter().map(|missing| missing.what).collect();
     let lines: Vec<&str> = missing.iter().map(|missing| &*missing.line).collect();
@@ -225,13 +231,13 @@ fn unset(settings: &Settings, missing: &[Missing]) -> Failure {
     ))
     .hint(format!(
         "in {} in {SETTINGS_FILE} write {}",
-        constant(environment),
+        constant_name(environment),
         lines.join("; and write "),
     ))
 }
 
-/// Returns the constant with an environment's settings.
-fn constant(environment: Environment) -> String {
+/// Returns the name of the constant that contains an environment's settings.
+fn constant_name(environment: Environment) -> String {
     environment.name().to_uppercase()
 }
 
@@ -288,7 +294,7 @@ fn refuse_other_certificate(
         return Ok(());
     }
     Err(Failure::new(format!(
-        "nothing was done: the certificate {certificate} of {} is not of account {account}, {region}",
+        "nothing was done: the certificate {certificate} of {} is not in account {account}, {region}",
         domain.name
     ))
     .hint(format!(
@@ -421,7 +427,7 @@ mod tests {
                 notification,
                 ..environment.settings()
             };
-            words(refuse_unset(account, region, &settings))
+            words(refuse_missing_settings(account, region, &settings))
         };
         for environment in [Environment::Staging, Environment::Prod] {
             let (message, hint) = refused(environment, None).unwrap();

@@ -63,7 +63,7 @@ impl Network {
         })
     }
 
-    /// Refuses a URL whose certificate cannot be checked.
+    /// Refuses an `https://` URL if there are no root certificates to check its certificate.
     pub(crate) fn refuse_without_roots(&self, url: Option<&str>) -> Result<(), Failure> {
         let needs_none = url.is_some_and(|url| url.starts_with("http://"));
         match &self.roots.missing {
@@ -140,7 +140,7 @@ impl Network {
     }
 }
 
-/// The innermost cause in words. For an untrusted certificate, the TLS library only has a code.
+/// Returns the innermost cause in words. For an untrusted certificate, the TLS library gives only a code.
 fn cause(error: &(dyn Error + 'static)) -> String {
     let reason = innermost(error);
     if reason.contains("UnknownIssuer") {
@@ -196,7 +196,7 @@ impl Roots {
         store.add_parsable_certificates(loaded.certs);
         let missing = store.is_empty().then(|| match loaded.errors.first() {
             Some(error) => error.to_string(),
-            None => "this machine has none".to_owned(),
+            None => "none were found on this machine".to_owned(),
         });
         Roots {
             store,
@@ -227,7 +227,7 @@ impl Roots {
             }
         }
         if store.is_empty() {
-            return Err(failed(&"it has none"));
+            return Err(failed(&"the file has none"));
         }
         Ok(Roots {
             store,
@@ -264,9 +264,9 @@ fn as_pem(certificate: &CertificateDer<'_>) -> String {
 struct Proxies(Matcher);
 
 impl Proxies {
-    /// The proxy for a URL, without its password. Requests to this machine have none. Requests to
-    /// the metadata service of an instance or a container have none either, because a proxy would
-    /// return the credentials of another machine.
+    /// Returns the proxy for a URL, without the proxy's password. Requests to this machine use no proxy.
+    /// Requests to the metadata service of an instance or a container use no proxy either, because a
+    /// proxy would return the credentials of another machine.
     fn to(&self, url: &str) -> Option<String> {
         if is_loopback(url) {
             return None;
@@ -293,8 +293,8 @@ fn is_metadata(host: &str) -> bool {
     host.starts_with("169.254.") || host.starts_with("fd00:ec2::")
 }
 
-/// Refuses a variable that names an unusable proxy, which HTTP clients would ignore. The error
-/// does not repeat the value, which may contain a password.
+/// Refuses a variable that names an unusable proxy, because HTTP clients would ignore the variable. The
+/// error does not repeat the value, which may contain a password.
 pub(crate) fn refuse_unusable_proxy(
     lookup: impl Fn(&str) -> Option<String>,
 ) -> Result<(), Failure> {

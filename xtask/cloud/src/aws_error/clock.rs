@@ -2,15 +2,14 @@
 
 use aws_sdk_cloudformation::primitives::{DateTime, DateTimeFormat};
 
-/// Seconds up to which a difference is only the travel time of the response.
+/// The largest difference that the travel time of the response can explain, in seconds.
 const AGREE_SECONDS: u64 = 10;
 
 /// Computes the seconds by which this machine's clock is ahead of AWS's; negative if this clock
 /// is behind. `None` if the response has no time.
 ///
-/// A message of Signature Version 4 has both times: `Signature expired:
-/// 20260115T103000Z is now earlier than 20260115T104500Z (20260115T105000Z - 5 min.)`, the
-/// request's first and AWS's last
+/// A message of Signature Version 4 begins with the request's time and ends with AWS's time: `Signature
+/// expired: 20260115T103000Z is now earlier than 20260115T104500Z (20260115T105000Z - 5 min.)`
 /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html>).
 /// Every other response has AWS's time in its `Date` header.
 pub(super) fn ahead(message: &str, date: Option<&str>, now: i64) -> Option<i64> {

@@ -1,17 +1,21 @@
-//! AWS's error codes: the kind of each, and its hint.
+//! The table of AWS's error codes: the kind of each error, and a hint for each kind.
 //!
-//! The codes are those of the services' lists of common errors, such as
-//! <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/CommonErrors.html>
-//! and <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>, with their
-//! spellings in the JSON protocols, and the codes of CloudFormation's resource handlers:
-//! <https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-test-contract-errors.html>.
+//! The codes have these sources:
+//!
+//! - the services' lists of common errors, such as
+//!   <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/CommonErrors.html> and
+//!   <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>. The JSON protocols spell some
+//!   of these codes differently, so the table has both spellings.
+//! - the list of throttling errors in the crate aws-runtime
+//! - the errors of CloudFormation's resource handlers:
+//!   <https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-test-contract-errors.html>
 
 /// The kind of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// The session has expired: every further call fails until the operator signs in.
     ExpiredSession,
-    /// The request's time differs from AWS's.
+    /// The time of the request differs too much from AWS's time.
     Clock,
     /// The signature is wrong, because of the secret access key or the clock.
     Signature,
@@ -37,10 +41,10 @@ pub(crate) enum Kind {
     Missing,
     /// A failure of AWS itself.
     Fault,
-    /// There is no answer. Only errors of the connection have this kind.
+    /// AWS did not answer, for example because the connection failed. No code has this kind.
     Unreachable,
-    /// Another server than AWS answers. Only unreadable answers have this kind.
-    NoAws,
+    /// The answer cannot be read, so it probably comes from a server that is not AWS. No code has this kind.
+    NotAws,
 }
 
 impl Kind {
@@ -82,7 +86,7 @@ impl Kind {
                 "this account and region have no such resource: check --env, --region and --profile"
             }
             Kind::Unreachable => "check the network, --region and --endpoint-url, then try again",
-            Kind::NoAws => "if --endpoint-url is given, check that an AWS emulator listens there",
+            Kind::NotAws => "if --endpoint-url is given, check that an AWS emulator listens there",
             Kind::Fault => {
                 "AWS has failed, not this command: wait a minute and try again; https://health.aws.amazon.com lists outages"
             }
@@ -90,7 +94,7 @@ impl Kind {
     }
 }
 
-/// Finds the kind of a code and its message.
+/// Finds the kind of an error by its code and its message.
 pub(super) fn kind(code: &str, message: &str) -> Option<Kind> {
     let matches = |row: &&Row| {
         let (_, codes, texts) = row;
@@ -101,19 +105,20 @@ pub(super) fn kind(code: &str, message: &str) -> Option<Kind> {
     TABLE.iter().find(matches).map(|(kind, ..)| *kind)
 }
 
-/// A kind, its codes, and texts of which the message must contain one. An empty list matches every
-/// code or message. `HTTP-403` stands for a response of that status without a code, such as S3's
-/// answer to HEAD.
+/// A kind, its codes (separated by spaces) and its texts. A row matches an error if it lists the error's
+/// code and if the message contains one of its texts. An empty list of codes matches every code, and an
+/// empty list of texts matches every message. `HTTP-403` stands for a response with that status and
+/// without a code, such as S3's answer to HEAD.
 type Row = (Kind, &'static str, &'static [&'static str]);
 
 const SIGNATURE: &str = "SignatureDoesNotMatch InvalidSignature InvalidSignatureException";
 
-/// The first row that matches counts. A row with texts is therefore before the row of the same
-/// code without texts.
+/// The rows by precedence: the first matching row counts. A row with texts therefore precedes a row that
+/// has the same code and no texts.
 #[rustfmt::skip]
 static TABLE: &[Row] = &[
     (Kind::ExpiredSession, "ExpiredToken ExpiredTokenException TokenRefreshRequired", &[]),
-    // Some services use a code that has other meanings too.
+    // Some services report an expired session with a code that also has other meanings.
     (Kind::ExpiredSession, "", &["security token included in the request is expired", "Session token not found or invalid"]),
     (Kind::Clock, "RequestTimeTooSkewed RequestExpired", &[]),
     (Kind::Clock, SIGNATURE, &["Signature expired", "Signature not yet current"]),
@@ -122,10 +127,11 @@ static TABLE: &[Row] = &[
         MissingAuthenticationToken MissingAuthenticationTokenException IncompleteSignature IncompleteSignatureException", &[]),
     (Kind::Account, "OptInRequired SubscriptionRequiredException AccountProblem AllAccessDisabled", &[]),
     (Kind::Permission, "AccessDenied AccessDeniedException UnauthorizedOperation UnauthorizedException NotAuthorized HTTP-403", &[]),
-    // `THROTTLING_ERRORS` of aws-runtime without the codes of other rows.
+    // `THROTTLING_ERRORS` of aws-runtime, and status 429. `LimitExceededException` of that list is in the
+    // row of quotas, because it usually means a quota that a retry does not raise.
     (Kind::Throttled, "Throttling ThrottlingException ThrottledException RequestThrottled RequestThrottledException \
         RequestLimitExceeded TooManyRequestsException ProvisionedThroughputExceededException BandwidthLimitExceeded \
-        PriorRequestNotComplete EC2ThrottledException SlowDown HTTP-429", &[]),
+        TransactionInProgressException PriorRequestNotComplete EC2ThrottledException SlowDown HTTP-429", &[]),
     (Kind::Throttled, "ValidationError", &["Rate exceeded"]),
     (Kind::Overtaken, "ChangeSetNotFound ChangeSetNotFoundException InvalidChangeSetStatus InvalidChangeSetStatusException \
         OperationInProgressException", &[]),

@@ -105,7 +105,7 @@ impl From<ResourceChange> for Change {
                 Some(RequiresRecreation::Always | RequiresRecreation::Conditionally)
             )
         }));
-        let only_follows = only_follows(change.details());
+        let only_follows = sole_causes(change.details());
         Change {
             action: action(&change),
             resource_type: change.resource_type.unwrap_or_default(),
@@ -123,7 +123,7 @@ impl From<ResourceChange> for Change {
 }
 
 /// Returns the referenced resources that cause these details; empty if a detail has another cause.
-fn only_follows(details: &[ResourceChangeDetail]) -> Vec<String> {
+fn sole_causes(details: &[ResourceChangeDetail]) -> Vec<String> {
     let causes = details.iter().map(|detail| match detail.change_source() {
         Some(ChangeSource::ResourceReference | ChangeSource::ResourceAttribute) => {
             // `LogicalId` or `LogicalId.Attribute`.
@@ -356,7 +356,7 @@ impl fmt::Display for PropertyValues {
     }
 }
 
-/// Replaces the middle of a long text by its length.
+/// Replaces the middle of a long text by the length of the whole text.
 fn shortened(text: &str) -> String {
     let count = text.chars().count();
     if count <= MAX_SHOWN {

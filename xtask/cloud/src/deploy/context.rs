@@ -28,7 +28,7 @@ pub(crate) struct Context<'a> {
     pub(crate) report: &'a Report,
 }
 
-/// The decisions that the operator made on the command line.
+/// The decisions that the operator made with the options of the command.
 #[derive(Debug, Clone)]
 pub(crate) struct PlanOptions {
     pub(crate) consent: Consent,
@@ -225,7 +225,7 @@ impl FinalStep {
             FinalStep::Baseline => (
                 "no baseline was recorded",
                 "drift",
-                "to list the differences (the next deploy may report differences that AWS makes as drift)",
+                "to list the differences (the next deploy may report as drift the differences that AWS itself makes)",
             ),
             FinalStep::Record => (
                 "the end of the deployment is not in its record",

@@ -14,7 +14,8 @@ pub(crate) struct DriftEvent<'a> {
     pub(crate) stack: &'a str,
     /// The resources that have drifted.
     pub(crate) resources: &'a [DriftedResource],
-    /// Differences that do not count as drift, because they are in the baseline.
+    /// Differences that do not count as drift, because they are in the baseline: the list of differences that
+    /// CloudFormation reported right after a deployment.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub(crate) baseline: &'a [KnownDifference],
 }

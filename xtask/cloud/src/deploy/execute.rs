@@ -76,7 +76,7 @@ pub(crate) async fn execute(
         None => RolloutObservations::default(),
         Some(traffic) => RolloutObservations {
             refused: traffic.refused_by_its_check(&ended.events, report).await?,
-            alarms_up: traffic.alarms_that_were_up(),
+            raised_alarms: traffic.raised_alarms(),
         },
     };
     outcome::judge(&ended, &observed)?;
@@ -124,7 +124,7 @@ pub(super) struct Rollout {
     /// the next lower one. `None` before the first deploy, and if the version could not be read.
     pub(super) previous_version: Option<u64>,
     executed: Vec<Executed>,
-    /// The command line to store in the bucket.
+    /// The command-line binary to store in the bucket: this program.
     command_line: Option<CommandLine>,
 }
 
@@ -235,7 +235,7 @@ impl Rollout {
         let name = names::stack(environment);
         let stack = protect(context, &name, context.settings.protection).await?;
         if let Some(deployment) = &mut self.deployment {
-            match live_version::published(&context.aws, &stack, environment).await {
+            match live_version::read_published_versions(&context.aws, &stack, environment).await {
                 Ok(versions) => deployment.record.versions = versions,
                 Err(error) => context.report.warn(&format!(
                     "the record of this deployment names no versions: {error:#}"
@@ -450,13 +450,15 @@ impl CommandLine {
     async fn upload(self, bucket: &Bucket<'_>) -> anyhow::Result<()> {
         let PinnedCommandLine { key, .. } = self.pinned();
         if bucket.has_content(&key, &self.digest).await? {
-            output::progress("the command line is in the bucket already");
+            output::progress("the command-line binary is in the bucket already");
             return Ok(());
         }
         let size = self.bytes.len();
         let content_type = "application/octet-stream";
         bucket.put(&key, content_type, self.bytes).await?;
-        output::progress(format_args!("uploaded the command line ({size} bytes)"));
+        output::progress(format_args!(
+            "uploaded the command-line binary ({size} bytes)"
+        ));
         Ok(())
     }
 }
@@ -498,7 +500,7 @@ fn show_verdict(verdict: &Verdict, report: &Report) -> anyhow::Result<()> {
         return Ok(());
     }
     report.warn(&format!(
-        "changed during the deployment, which stops the next deploy: {}",
+        "differences that arose during the deployment, which the next deploy reports as drift: {}",
         in_one_line(changed_meanwhile)
     ))
 }

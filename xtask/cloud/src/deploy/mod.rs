@@ -1,8 +1,8 @@
 //! `cargo xtask deploy` and `cargo xtask plan`.
 //!
 //! The steps, from top to bottom: prepare the templates and zips, plan, confirm, execute,
-//! verify, close. Until the confirmation, a deploy only creates change sets. Those that are
-//! not executed are discarded.
+//! verify, record the outcome. Until the confirmation, a deploy only creates change sets. A deploy
+//! discards those that it made and does not execute. The change sets of a saved plan stay.
 
 pub(crate) mod change_set;
 pub(crate) mod changes;
@@ -270,7 +270,7 @@ async fn prepare<'a>(
     Ok((context, inputs))
 }
 
-/// Returns the environment's settings with the options of the command line.
+/// Returns the environment's settings, changed by the options of the command.
 fn settings(environment: Environment, planning: &PlanningArgs) -> Settings {
     let mut settings = environment.settings();
     // Settings contain static strings, so these few are leaked. The process ends with the command.
@@ -298,12 +298,12 @@ fn read_zips(folder: &Path, settings: &Settings) -> anyhow::Result<Vec<Artifact>
     })
 }
 
-/// Tests and builds the checkout that this command line was compiled in.
+/// Tests and builds the checkout that this program was compiled in.
 fn test_and_build(planning: &PlanningArgs, settings: &Settings) -> anyhow::Result<Vec<Artifact>> {
     let root = workspace::root();
     if !root.join("Cargo.toml").is_file() {
         return Err(Failure::usage(format!(
-            "there is nothing to build: this command line was compiled in {}, which does not exist here",
+            "there is nothing to build: this program was compiled in {}, which does not exist here",
             root.display()
         ))
         .hint("pass --artifacts DIR with built zips, or run `cargo xtask` in a checkout")
@@ -322,9 +322,9 @@ fn listen(target: &EnvironmentArgs) -> Interrupt {
     let target = target.clone();
     Interrupt::listen(move || -> Infallible {
         let stopped = Failure::new(
-            "stopped at once: a change set may be left, or an operation in progress",
+            "stopped at once: a change set may still exist, or an operation may be in progress",
         )
-        .hint("run the same command again: it reports the state of the stack, and the next deploy removes change sets that are left");
+        .hint("run the same command again: it reports the state of the stack, and the next deploy removes such change sets");
         // The error is ignored, because stdout may no longer have a reader.
         let _ = Report::new(target.output).emit(&ResultEvent {
             outcome: Outcome::Failed,

@@ -147,7 +147,7 @@ pub(crate) async fn admit(
     })
 }
 
-/// Asks for the replacement of a failed stack, unless the command line approves it.
+/// Asks for the replacement of a failed stack, unless an option of the command approves it.
 ///
 /// # Errors
 ///
@@ -249,9 +249,9 @@ impl ExistingStacks {
 pub(crate) struct DriftBefore {
     /// Whether the detection failed.
     is_unknown: bool,
-    /// The drift of each existing stack, by its name, without the baseline.
+    /// The drift of each existing stack, by its name, without the differences of the baseline.
     stacks: BTreeMap<String, Drift>,
-    /// The baseline of the last deployment.
+    /// The baseline of the last deployment ([`crate::stack::baseline`]).
     pub(crate) baseline: Vec<KnownDifference>,
 }
 
@@ -387,7 +387,9 @@ async fn read_baseline(context: &Context<'_>) -> anyhow::Result<Vec<KnownDiffere
     match deployment_records::read_baseline(&context.bucket()).await {
         Ok(baseline) => Ok(baseline),
         Err(error) => {
-            let warning = format!("the baseline is not subtracted from the drift: {error:#}");
+            let warning = format!(
+                "could not read the baseline, so its differences count as drift: {error:#}"
+            );
             context.report.warn(&warning)?;
             Ok(Vec::new())
         }
@@ -715,7 +717,7 @@ const NAMED: usize = 4;
 pub(crate) struct Summary<'a> {
     pub(crate) changes: Vec<&'a Change>,
     pub(crate) security: &'a Security,
-    /// Number of aliases that serve the stack's version again.
+    /// Number of aliases that will serve the stack's version again.
     pub(crate) restored: usize,
     pub(crate) commit: Option<&'a Commit>,
 }
@@ -746,7 +748,7 @@ impl fmt::Display for Summary<'_> {
             write!(f, "; {weakened} weaker alarms or rollout gates")?;
         }
         if self.restored > 0 {
-            write!(f, "; {} aliases moved back", self.restored)?;
+            write!(f, "; aliases to move back: {}", self.restored)?;
         }
         match self.commit {
             Some(commit) => write!(f, "; commit {commit}"),
@@ -842,7 +844,7 @@ mod tests {
             summary.to_string(),
             "summary: 5 REMOVE (Q1, Q2, Q3, Q4 and 1 more), 1 REPLACE (Table), 1 modify, 2 add; \
              permissions: 2 widened, 3 narrowed; 2 weaker alarms or rollout gates; \
-             1 aliases moved back; commit 0a1b2c3d4e, with uncommitted changes"
+             aliases to move back: 1; commit 0a1b2c3d4e, with uncommitted changes"
         );
     }
 

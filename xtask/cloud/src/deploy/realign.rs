@@ -3,8 +3,8 @@
 //!
 //! The change set has the deployed template, in which each alias is pinned at its live
 //! version and has no `UpdatePolicy`. CloudFormation then sets the alias to the version
-//! that it serves already. The next deploy has the policy again, and CodeDeploy's current
-//! version is the alias's.
+//! that it serves already. The template of the next deploy has the policy again, and CodeDeploy then starts
+//! from the version that the alias serves.
 
 use std::collections::BTreeSet;
 
@@ -35,7 +35,7 @@ const CHANGED: [&str; 2] = ["FunctionVersion", "UpdatePolicy"];
 /// A planned realignment.
 pub(super) struct Realignment {
     aliases: Vec<Misaligned>,
-    /// Absent if the template names the live versions already, and after its execution.
+    /// Absent if the template names the live versions already, or if the change set was executed.
     change_set: Option<ChangeSet>,
     target: Target,
     phase: Phase,

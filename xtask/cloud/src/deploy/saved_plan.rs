@@ -62,7 +62,7 @@ pub(crate) struct SavedPlan {
     environment: String,
     account: String,
     region: String,
-    /// The commit of the command line that made the plan; only for the reader.
+    /// The commit of the program that made the plan. It informs the reader; a deploy does not use it.
     commit: Option<Commit>,
     options: SavedOptions,
     bucket: SavedStack,
@@ -156,7 +156,7 @@ impl SavedPlan {
         self.options.on_drift
     }
 
-    /// Whether the plan is the first step of `--realign`, and deploys nothing.
+    /// Returns true if the plan is the first step of `--realign`, and deploys nothing.
     pub(crate) fn realigns(&self) -> bool {
         self.options.realign
     }
@@ -177,7 +177,7 @@ impl SavedPlan {
                 return Err(refused(&format!(
                     "the plan is for the {what} {planned}, and this is {here}"
                 ))
-                .hint("the plan was made for another --env, --region or --profile"));
+                .hint("pass the --env, --region and --profile for which the plan was made"));
             }
         }
         Ok(())
@@ -316,7 +316,7 @@ impl SavedStack {
     }
 }
 
-/// The options that a plan was made with, in the words of the command line.
+/// The options that a plan was made with, in the words of the command.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct SavedOptions {
@@ -395,8 +395,8 @@ impl fmt::Display for SavedOptions {
     }
 }
 
-/// Refuses a change set of another stack, another change set of this stack, one that is too
-/// old, and one that treats drift in another way.
+/// Refuses a change set that belongs to another stack, is not the planned one, is too old, or treats
+/// drift in another way than the plan.
 fn check_change_set(
     described: &DescribeChangeSetOutput,
     stack: &Stack,
@@ -474,12 +474,12 @@ fn check_template(of_change_set: &str, target: &Target) -> Result<(), Failure> {
     } else if size(of_change_set) != size(&target.template) {
         // The longer text has an object with a duplicate member. JSON parsers disagree on which of
         // the two counts.
-        "it is equal, but written in another way".to_owned()
+        "its values are equal, but it is written in another way".to_owned()
     } else {
         return Ok(());
     };
     Err(refused(&format!(
-        "the template of the change set for {} is not the one that this command line renders for these zips: {why}",
+        "the template of the change set for {} is not the one that this program renders for these zips: {why}",
         target.stack
     ))
     .hint(OTHER_COMMIT))
@@ -520,7 +520,7 @@ fn check_digest(planned: &str, target: &Target) -> Result<(), Failure> {
         return Ok(());
     }
     Err(refused(&format!(
-        "the plan's templateSha256 of {} is {planned}, and this command line renders {here}",
+        "the plan's templateSha256 of {} is {planned}, and this program renders {here}",
         target.stack
     ))
     .hint(OTHER_COMMIT))

@@ -132,7 +132,7 @@ async fn roll_back(
             ))
             .exit(Exit::RolledBack),
         Err(error) => Failure::new(format!("{problem}; the rollback failed, too: {error:#}"))
-            .hint(format!("fix this cause; then {}", rollback_command(environment))),
+            .hint(format!("fix the cause of the failed rollback; then {}", rollback_command(environment))),
     }
 }
 

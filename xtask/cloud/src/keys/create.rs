@@ -53,8 +53,8 @@ pub(super) async fn create(args: &KeysCreateArgs) -> anyhow::Result<()> {
     issue(&keys, &properties, args.table.output).await
 }
 
-/// Creates a key with the name, the limit and the lifetime of an old key. A limit that is too high to
-/// be counted is lowered. The old key then expires after `--keep-old`. An expired key can be rotated.
+/// Creates a key with the name, the limit and the lifetime of an old key. A limit above
+/// the highest one that can be counted is lowered to that one. The old key then expires after `--keep-old`. An expired key can be rotated.
 /// A disabled key cannot, because it was disabled on purpose.
 pub(super) async fn rotate(args: &KeysRotateArgs) -> anyhow::Result<()> {
     let old_id = key_id(&args.key.key_id)?;
@@ -179,8 +179,9 @@ async fn issue(
     format: OutputFormat,
 ) -> anyhow::Result<()> {
     let interrupt = Interrupt::listen(|| -> Infallible {
-        let stopped = Failure::new("stopped at once: a key that was not shown may be left")
-            .hint("`cargo xtask keys list` shows it as the newest key");
+        let stopped =
+            Failure::new("stopped at once: the table may contain a new key that was not shown")
+                .hint("look for the newest key with `cargo xtask keys list`");
         failure::print(&stopped.into());
         std::process::exit(i32::from(Exit::Failed.code()))
     });
@@ -267,7 +268,7 @@ async fn remove(keys: &KeysTable<'_>, key: &NewApiKey, failure: &Failure) -> Fai
             }
         }
         Err(error) => Failure::new(format!(
-            "{failure}; the key {id} may be left in {}, because it could not be deleted: {error}",
+            "{failure}; the key {id} may still be in {}, because it could not be deleted: {error}",
             keys.name
         ))
         .hint(format!(

@@ -24,7 +24,7 @@ const HEADINGS: [&str; 7] = [
     "LIMIT",
 ];
 
-/// A key without its secret. Every member of a malformed key but `keyId` and `state` is null.
+/// A key without its secret. For a malformed key, every member except `keyId` and `state` is null.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct KeyRow<'a> {
@@ -132,7 +132,7 @@ pub(super) async fn show(args: &KeysKeyArgs) -> anyhow::Result<()> {
 }
 
 /// Warns of a limit that is too high to count. Another program, or an earlier version of this
-/// one, may have stored such a limit.
+/// program, may have stored such a limit.
 fn warn_of_limit(key: &ApiKey) {
     let most = contract::MAX_REQUESTS_PER_MINUTE;
     if let Some(limit) = key.rate_limit_per_minute.filter(|limit| *limit > most) {

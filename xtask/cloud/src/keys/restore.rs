@@ -23,11 +23,13 @@ use crate::confirm::{Question, at_terminal};
 use crate::interrupt::Interrupt;
 use crate::polling;
 
-/// The longest wait for a restored table. A rerun continues with a table that takes longer.
+/// The longest time that the command waits for the restored table. If the restore takes longer, a rerun
+/// waits for the same table again.
 const RESTORE_LIMIT: Duration = Duration::from_hours(2);
 
-/// Restores the table as of a time under another name, copies keys that are missing now, and deletes
-/// the restored table. If the command fails or is interrupted, the restored table stays for a rerun.
+/// Restores an earlier state of the table under another name, copies the keys that the current table
+/// lacks, and deletes the restored table. If the command fails or is
+/// interrupted, the restored table stays for a rerun.
 pub(super) async fn restore(args: &KeysRestoreArgs) -> anyhow::Result<()> {
     let time = Timestamp::parse(&args.from_time).map_err(|error| {
         Failure::usage(format!("--from-time cannot be used: {error}"))
@@ -37,14 +39,14 @@ pub(super) async fn restore(args: &KeysRestoreArgs) -> anyhow::Result<()> {
     let aws = Aws::to_change_data(&args.table.aws, &settings).await?;
     let keys = KeysTable::new(&args.table, &aws);
     if !args.yes && !at_terminal() {
-        // Fails before the restore, because no operator can confirm the copy.
+        // Without a terminal, no operator can confirm the copy, so the restore does not even begin.
         let question = Question::new(String::new());
         return question.agreed(false, "no key was restored").await;
     }
     let restored = RestoredTable::new(&keys, aws.dynamodb(), time);
-    let left = restored.leftover_hint();
+    let hint = restored.leftover_hint();
     let interrupt = Interrupt::listen(move || -> Infallible {
-        failure::print(&Failure::new("stopped at once").hint(left).into());
+        failure::print(&Failure::new("stopped at once").hint(hint).into());
         std::process::exit(i32::from(Exit::Failed.code()))
     });
     let interrupted = || {
@@ -73,7 +75,8 @@ pub(super) async fn restore(args: &KeysRestoreArgs) -> anyhow::Result<()> {
     }
 }
 
-/// The table as of a time, under a name that a rerun with the same time finds again.
+/// A restored table: an earlier state of the table under another name. The name contains the time of
+/// the state, so that a rerun with the same time finds the restored table.
 struct RestoredTable<'a> {
     keys: &'a KeysTable<'a>,
     client: Client,
@@ -92,10 +95,10 @@ impl<'a> RestoredTable<'a> {
         }
     }
 
-    /// Returns the hint for a table that may still exist: rerun, or delete the table.
+    /// Returns the hint for the operator if the restored table may still exist.
     fn leftover_hint(&self) -> String {
         format!(
-            "{0} may be left: rerun to continue with it, or delete it with `aws dynamodb delete-table --table-name {0}`",
+            "{0} may still exist: rerun the same command to continue with it, or delete it with `aws dynamodb delete-table --table-name {0}`",
             self.name
         )
     }
@@ -109,7 +112,7 @@ impl<'a> RestoredTable<'a> {
         }
     }
 
-    /// Starts the restore, or finds the table of an earlier run.
+    /// Starts the restore, unless an earlier run has started it.
     async fn begin(&self) -> anyhow::Result<()> {
         let (source, name, time) = (&self.keys.name, &self.name, self.time);
         if let Some(found) = self.describe().await? {
@@ -143,7 +146,7 @@ impl<'a> RestoredTable<'a> {
                 Some("InvalidRestoreTimeException" | "PointInTimeRecoveryUnavailableException") => {
                     failure.hint(format!(
                         "`aws dynamodb describe-continuous-backups --table-name {source}` shows whether \
-                         point-in-time recovery is on, and the earliest and the latest time"
+                         point-in-time recovery is on, and the earliest and the latest time that can be restored"
                     ))
                 }
                 Some("TableNotFoundException") => {
@@ -181,17 +184,18 @@ impl<'a> RestoredTable<'a> {
         Ok(())
     }
 
+    /// Begins the deletion of the restored table, and does not wait for its end.
     async fn delete(&self) -> anyhow::Result<()> {
         let call = self.client.delete_table().table_name(&self.name).send();
         call.await.map_err(|error| {
             explain(format_args!("delete {}", self.name), &error).hint(self.leftover_hint())
         })?;
-        output::progress(format_args!("{} is deleted", self.name));
+        output::progress(format_args!("deleting {}", self.name));
         Ok(())
     }
 }
 
-/// Shows the missing keys, asks for confirmation, and stores them. Does not change existing keys.
+/// Shows the missing keys and, after a confirmation, stores them. Does not change existing keys.
 async fn copy_missing(
     args: &KeysRestoreArgs,
     keys: &KeysTable<'_>,

@@ -37,8 +37,8 @@ const HEADINGS: [&str; 4] = ["KEY ID", "NAME", "REQUESTS", "BY STATUS"];
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct KeyUsage {
-    /// The id of the key whose id begins with the characters in the log. If there is no such key, or
-    /// more than one, these characters and asterisks. Null for requests without a key.
+    /// The id of the key that begins with the characters in the log. If no key or more than one key begins
+    /// with them: the characters, followed by asterisks. Null for requests without a key.
     key_id: Option<String>,
     /// The name of the key, or the names of all keys whose ids begin with these characters. Null if
     /// there is no such key.
@@ -87,7 +87,7 @@ pub(super) async fn usage(args: &KeysUsageArgs) -> anyhow::Result<()> {
     let rows = count(&aws, args).await?;
     if rows.len() >= MAX_ROWS {
         output::progress(format_args!(
-            "warning: AWS returns {MAX_ROWS} rows at most, so the least used keys are missing; \
+            "warning: AWS returns {MAX_ROWS} rows at most, so the least used keys may be missing; \
              pass a shorter --since"
         ));
     }

@@ -5,11 +5,12 @@ use std::collections::HashMap;
 
 use aws_sdk_cloudwatchlogs::types::FilteredLogEvent;
 
-/// The milliseconds by which an event may arrive later than a newer one. Lambda delivers logs
-/// within seconds.
+/// The longest time, in milliseconds, by which an event may arrive after a newer event. Lambda delivers
+/// logs within seconds.
 const OVERLAP_MS: i64 = 30_000;
-/// The milliseconds by which a search may begin before the time of the last search. AWS refuses
-/// requests if this machine's clock is further off, so no event is missed because of a wrong clock.
+/// The longest time, in milliseconds, by which a search begins before the last search. It is also the
+/// largest error of this machine's clock with which AWS accepts requests, so a wrong clock hides no
+/// event.
 const LONGEST_WINDOW_MS: i64 = 300_000;
 
 /// One event of a log.
@@ -83,7 +84,7 @@ impl Tail {
         self.seen.retain(|_, time_ms| *time_ms >= begins_ms);
     }
 
-    /// Returns the events of a page that were on no earlier page, by time.
+    /// Returns the events of a page that were on no earlier page, sorted by time.
     pub(super) fn unseen(&mut self, events: impl Iterator<Item = LogEvent>) -> Vec<LogEvent> {
         let mut unseen = Vec::new();
         for event in events {

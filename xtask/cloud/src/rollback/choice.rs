@@ -67,7 +67,7 @@ pub(super) fn choose(
             return Err(Failure::new(format!(
                 "nothing was rolled back: version {to} is live already"
             ))
-            .hint("without --to-version and --to, the rollback chooses the version before it"));
+            .hint("rerun without --to-version and --to: the rollback then chooses the version before it"));
         }
         None => alias.version.clone(),
     };

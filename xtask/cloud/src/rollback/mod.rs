@@ -232,7 +232,7 @@ async fn stop_deployment(
         return Err(Failure::new(format!(
             "nothing was rolled back: the deployment {deployment} is moving the traffic of {function}"
         ))
-        .hint("without --to-version and --to, the rollback stops the deployment, and the traffic returns to the previous version")
+        .hint("rerun without --to-version and --to: the rollback then stops the deployment, and the traffic returns to the previous version")
         .into());
     }
     show_stop(&function, &alias, deployment, report)?;

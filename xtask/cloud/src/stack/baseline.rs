@@ -136,7 +136,7 @@ pub(crate) struct Effect<'a> {
     pub(crate) imported: &'a BTreeSet<String>,
     /// The drift right before the deployment, without the baseline; `None` if unknown.
     pub(crate) before: Option<&'a Drift>,
-    /// The baseline of the deployment before.
+    /// The baseline of the previous deployment.
     pub(crate) baseline: &'a [KnownDifference],
     /// Whether the deployment reverts drift.
     pub(crate) reverts: bool,

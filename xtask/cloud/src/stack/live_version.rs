@@ -62,8 +62,8 @@ pub(crate) async fn misaligned(
     Ok(misaligned)
 }
 
-/// Reads the versions that a stack has published, by the function's short name.
-pub(crate) async fn published(
+/// Reads the versions that a stack has published. The keys are the functions' short names.
+pub(crate) async fn read_published_versions(
     aws: &Aws,
     stack: &Stack,
     environment: Environment,

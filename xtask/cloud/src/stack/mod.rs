@@ -57,8 +57,8 @@ pub(crate) struct Stack {
 }
 
 impl Stack {
-    /// Returns true if the stack only has change sets: it has no resource until a first change
-    /// set is executed.
+    /// Returns true if the stack has only change sets. The stack has no resources until the first change set
+    /// is executed.
     pub(crate) fn is_only_planned(&self) -> bool {
         self.status == StackStatus::ReviewInProgress
     }
@@ -113,7 +113,7 @@ pub(crate) async fn describe(client: &Client, stack: &str) -> Result<Option<Stac
         name: described.stack_name.unwrap_or_else(|| stack.to_owned()),
         status: described.stack_status.ok_or_else(|| FailedCall {
             kind: FailureKind::Permanent,
-            failure: Failure::new(format!("CloudFormation gives no status of {stack}")),
+            failure: Failure::new(format!("CloudFormation returned no status of {stack}")),
         })?,
         status_reason: described
             .stack_status_reason
@@ -172,7 +172,7 @@ pub(crate) fn not_found(aws: &Aws, environment: Environment) -> Failure {
     ))
 }
 
-/// Returns the commands to choose from for a stack that is only planned.
+/// Returns the command that deploys a stack that is only planned, and the command that deletes it.
 pub(crate) fn next_commands(stack: &Stack, environment: Environment) -> String {
     format!(
         "`cargo xtask deploy --env {environment}` deploys it; {} removes the plan",

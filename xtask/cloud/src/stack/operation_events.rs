@@ -13,7 +13,7 @@ use super::Stack;
 use super::events::{ResourceEvent, STACK_TYPE};
 use crate::aws_error::Explanation;
 
-/// The failures of an operation that could be read.
+/// The failures of an operation, as far as they could be read.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct OperationFailures {
     pub(crate) reasons: Vec<String>,

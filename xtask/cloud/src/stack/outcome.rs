@@ -15,7 +15,7 @@ use super::name_taken;
 #[derive(Debug, Default)]
 pub(crate) struct RolloutObservations<'a> {
     /// The alarms that were in alarm while traffic moved.
-    pub(crate) alarms_up: Vec<&'a str>,
+    pub(crate) raised_alarms: Vec<&'a str>,
     /// The id of the CodeDeploy deployment that its pre-traffic check stopped.
     pub(crate) refused: Option<String>,
 }
@@ -37,8 +37,8 @@ pub(crate) fn judge(ended: &Ended, rollout: &RolloutObservations<'_>) -> anyhow:
     };
     let cause = cause(ended);
     let mut message = format!("{} {what} ({status}): {cause}", stack.name);
-    if !rollout.alarms_up.is_empty() {
-        let alarms = rollout.alarms_up.join(", ");
+    if !rollout.raised_alarms.is_empty() {
+        let alarms = rollout.raised_alarms.join(", ");
         message.push_str("; in alarm while traffic moved: ");
         message.push_str(&alarms);
     }
@@ -179,7 +179,7 @@ mod tests {
         let expected = "crypto-watch-dev was rolled back (UPDATE_ROLLBACK_COMPLETE): Rollback requested by user.";
         assert_eq!(judged, Err(expected.to_owned()));
         let mut rollout = RolloutObservations {
-            alarms_up: vec!["errors", "throttles"],
+            raised_alarms: vec!["errors", "throttles"],
             refused: None,
         };
         let judged = judge(&ended, &rollout);

@@ -171,7 +171,7 @@ impl<'a> Traffic<'a> {
     }
 
     /// Returns the alarms that were in state `ALARM` at any time while traffic moved.
-    pub(crate) fn alarms_that_were_up(&self) -> Vec<&str> {
+    pub(crate) fn raised_alarms(&self) -> Vec<&str> {
         self.was_in_alarm.iter().map(String::as_str).collect()
     }
 

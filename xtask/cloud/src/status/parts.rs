@@ -12,8 +12,8 @@ use crate::aws::Aws;
 use crate::history::Deployed;
 use crate::stack::{self, Stack};
 
-/// The status of an environment. Each member but `environment` and `region` is an object with the
-/// member `error` if the part cannot be read.
+/// The status of an environment. `environment` and `region` are always known. If another part cannot be
+/// read, its member is an object with the member `error`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Status {
@@ -21,7 +21,8 @@ pub(crate) struct Status {
     pub(super) region: String,
     /// The stack of the service.
     pub(super) stack: Known<StackStatus>,
-    /// The deployment whose version of the API is live; null if there is no record.
+    /// The recorded deployment whose version of the API is live. If no record names this version: the newest
+    /// deployment whose record names any versions, or null.
     pub(super) deployment: Known<Option<Deployed>>,
     /// The versions of the API function.
     pub(super) api: Known<FunctionStatus>,
@@ -61,7 +62,7 @@ pub(super) struct StackStatus {
     /// The name of the stack.
     pub(super) name: String,
     pub(super) status: String,
-    /// Whether the stack only has change sets: nothing is deployed.
+    /// Whether the stack has only change sets, and nothing is deployed.
     pub(super) planned: bool,
     /// CloudFormation's reason for the status.
     pub(super) status_reason: Option<String>,
@@ -69,7 +70,8 @@ pub(super) struct StackStatus {
     pub(super) changed: Option<String>,
     /// The URL of the API, the output `ApiEndpoint`.
     pub(super) endpoint: Option<String>,
-    /// The commands to choose from for a stack that is only planned.
+    /// The command that deploys a stack that is only planned, and the command that deletes it. `None` if the
+    /// stack is deployed.
     #[serde(skip)]
     pub(super) next_commands: Option<String>,
 }
@@ -103,7 +105,7 @@ pub(super) struct FunctionStatus {
     pub(super) weights: Vec<TrafficShare>,
     /// The version that a rollback replaced; null if the alias was not rolled back.
     pub(super) rolled_back_from: Option<String>,
-    /// The number of published versions. Deploys keep them.
+    /// The number of published versions. Deploys do not delete versions.
     pub(super) published_versions: usize,
     /// The size of all published zips, which counts against the region's code storage.
     pub(super) published_bytes: u64,
@@ -117,19 +119,19 @@ impl FunctionStatus {
     ) -> anyhow::Result<Self> {
         let client = aws.lambda_configuration();
         let name = names::function(function, environment);
-        let (live, published) = tokio::try_join!(
+        let (live, versions) = tokio::try_join!(
             alias::read(&client, &name),
             alias::list_versions(&client, &name)
         )?;
-        let published_versions = published.len();
-        let published_bytes = published.iter().map(|version| version.bytes).sum();
-        let published = published
+        let published_versions = versions.len();
+        let published_bytes = versions.iter().map(|version| version.bytes).sum();
+        let live_version = versions
             .into_iter()
-            .find(|published| published.number.to_string() == live.version);
+            .find(|version| version.number.to_string() == live.version);
         Ok(FunctionStatus {
             name,
             version: live.version,
-            published: published.map(|published| published.at),
+            published: live_version.map(|version| version.at),
             weights: live.weights,
             rolled_back_from: live.rolled_back.map(|note| note.from),
             published_versions,
@@ -149,7 +151,7 @@ pub(super) struct RolloutStatus {
 }
 
 impl RolloutStatus {
-    /// Takes the share from the alias.
+    /// Creates the status with the share that the alias of the API has.
     pub(super) fn new(deployment: String, api: Option<&FunctionStatus>) -> Self {
         RolloutStatus {
             deployment,
@@ -166,7 +168,7 @@ pub(super) struct LastUpdate {
     pub(super) last_attempt: Timestamp,
     /// The code of the failure, such as `PROVIDER_FAILED`; null if the last run succeeded.
     pub(super) error_code: Option<String>,
-    /// The end of the last run that succeeded; null if none did.
+    /// The end of the last run that succeeded; null if no run has succeeded.
     pub(super) last_success: Option<Timestamp>,
     /// The price provider of the last success.
     pub(super) provider: Option<String>,
@@ -176,8 +178,8 @@ pub(super) struct LastUpdate {
     pub(super) skipped: Option<u32>,
     /// The duration of the last success, in milliseconds.
     pub(super) duration_ms: Option<u64>,
-    /// The age of the newest price by the provider's time, in seconds. It grows to about 300 between
-    /// two runs, plus the provider's delay. Above 900, the prices are stale.
+    /// The age of the newest price by the provider's time, in seconds. Between two
+    /// runs, the age grows to about 300 plus the provider's delay. Above 900, the prices are stale.
     pub(super) price_age_seconds: Option<i64>,
 }
 

@@ -289,7 +289,7 @@ fn a_template_that_differs_by_one_property_is_refused_by_its_name() {
     assert_ne!(edited, target.template);
     assert_refused(
         check_template(&edited, &target),
-        "the template of the change set for crypto-watch-dev is not the one that this command line renders for these zips: UpdateSchedule ScheduleExpression",
+        "the template of the change set for crypto-watch-dev is not the one that this program renders for these zips: UpdateSchedule ScheduleExpression",
     );
 }
 

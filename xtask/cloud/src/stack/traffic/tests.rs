@@ -161,7 +161,7 @@ async fn traffic_is_followed_from_the_first_weight_to_the_alarm_that_returns_it(
         shown.as_deref(),
         Some("traffic: 30 % on version 7; alarms: errors OK")
     );
-    assert_eq!(traffic.alarms_that_were_up(), Vec::<&str>::new());
+    assert_eq!(traffic.raised_alarms(), Vec::<&str>::new());
 
     // The next poll is not due yet. When the update of the alias has ended, there is one more poll.
     *answers.lock().unwrap() = Answers {
@@ -175,7 +175,7 @@ async fn traffic_is_followed_from_the_first_weight_to_the_alarm_that_returns_it(
         shown.as_deref(),
         Some("traffic: 0 % on version 7; alarms: errors ALARM")
     );
-    assert_eq!(traffic.alarms_that_were_up(), ["errors"]);
+    assert_eq!(traffic.raised_alarms(), ["errors"]);
 }
 
 #[tokio::test]
