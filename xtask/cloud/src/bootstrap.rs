@@ -137,7 +137,7 @@ async fn deploy(context: &Context<'_>, target: &Target) -> anyhow::Result<Output
 ///
 /// # Errors
 ///
-/// The message begins with the fact that the stack is deployed.
+/// If the protection cannot be turned on. The message begins with the fact that the stack is deployed.
 async fn protect(context: &Context<'_>, stack: &str) -> anyhow::Result<Outputs> {
     match execute::protect(context, stack, Protection::Full).await {
         Ok(protected) => Ok(protected.outputs),
@@ -197,7 +197,8 @@ pub(crate) async fn check_boundary(
     Ok(None)
 }
 
-/// Returns true if the creation of the stack's policy has succeeded.
+/// Returns true if the creation of the stack's policy has succeeded. Fails during an operation on the
+/// stack, and if the stack needs an administrator.
 fn has_policy(stack: &Stack) -> Result<bool, Failure> {
     match next_step(&stack.status, Allowed::NOTHING, STEPS) {
         NextStep::CreateChangeSet(Operation::Update) => Ok(true),

@@ -45,7 +45,7 @@ pub(crate) struct DriftResultEvent<'a> {
     stack: &'a str,
     /// The number of resources that have drifted.
     resources: usize,
-    /// The number of differences in the baseline.
+    /// The number of differences that do not count as drift, because they are in the baseline.
     baseline: usize,
 }
 

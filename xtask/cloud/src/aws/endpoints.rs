@@ -58,8 +58,8 @@ impl Endpoint {
             && response.is_some_and(|response| response.status().is_client_error())
     }
 
-    /// Returns the base URL of an API. `output` is the stack's output with the URL. The host of an emulator's API is not
-    /// in DNS: `LocalStack` and ministack serve the default stage at
+    /// Returns the base URL of an API. `output` is the stack's output with the URL. The
+    /// host of an emulator's API is not in DNS: `LocalStack` and ministack serve the default stage at
     /// `{endpoint_url}/_aws/execute-api/{api id}/$default`.
     pub(crate) fn api_base(&self, output: &str) -> String {
         let output = output.trim_end_matches('/');

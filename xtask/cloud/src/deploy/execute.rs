@@ -266,14 +266,14 @@ impl Rollout {
     }
 
     /// Detects drift after the deployment, shows it and records the baseline. A failed detection is only
-    /// a warning. With `was_rolled_back`, this deploy itself has moved an alias back, so differences of
-    /// aliases are not reported. Returns a failure if differences that the deploy should have reverted
+    /// a warning. With `may_be_rolled_back`, this deploy itself may have moved an alias back, so rolled-back
+    /// aliases do not count as differences. Returns a failure if differences that the deploy should have reverted
     /// still exist.
     pub(super) async fn record_baseline(
         &mut self,
         context: &Context<'_>,
         plan: &Plan,
-        was_rolled_back: bool,
+        may_be_rolled_back: bool,
     ) -> anyhow::Result<Option<Failure>> {
         let name = names::stack(context.environment());
         output::progress(format_args!("{name}: detecting drift for the baseline"));
@@ -295,7 +295,7 @@ impl Rollout {
                 let warning = format!("{stack} is deployed; not checked for drift: {unchecked}");
                 context.report.warn(&warning)?;
             }
-            if was_rolled_back {
+            if may_be_rolled_back {
                 let resources = &mut after.resources;
                 resources.retain(|resource| resource.rollback.is_none());
             }
@@ -343,8 +343,7 @@ impl Rollout {
         (changed, imported)
     }
 
-    /// Records the outcome, and removes old zips after a deployment that changed the
-    /// service.
+    /// Records the outcome. With `prunes`, also removes old zips if the deployment succeeded.
     pub(super) async fn close(
         self,
         context: &Context<'_>,

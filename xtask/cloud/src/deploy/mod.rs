@@ -210,8 +210,8 @@ impl Inputs {
 }
 
 /// Checks the caller, the account, the region and the boundary; tests, builds and renders. Compares a
-/// saved plan with the account, the region and the clock. The command listens for interruptions after
-/// the preparation.
+/// saved plan with the account, the region and the clock. Until the preparation
+/// is complete, a signal ends the process as it does by default.
 async fn prepare<'a>(
     target: &EnvironmentArgs,
     planning: &PlanningArgs,

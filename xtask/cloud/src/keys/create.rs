@@ -54,8 +54,9 @@ pub(super) async fn create(args: &KeysCreateArgs) -> anyhow::Result<()> {
 }
 
 /// Creates a key with the name, the limit and the lifetime of an old key. A limit above
-/// the highest one that can be counted is lowered to that one. The old key then expires after `--keep-old`. An expired key can be rotated.
-/// A disabled key cannot, because it was disabled on purpose.
+/// the highest one that can be counted is lowered to that one. The old key then expires after
+/// `--keep-old`. An expired key can be rotated. A disabled key cannot, because it was disabled on
+/// purpose.
 pub(super) async fn rotate(args: &KeysRotateArgs) -> anyhow::Result<()> {
     let old_id = key_id(&args.key.key_id)?;
     refuse_without_reader()?;

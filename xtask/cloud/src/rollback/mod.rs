@@ -113,8 +113,8 @@ fn refuse_during_operation(stack: &Stack, environment: Environment) -> Result<()
 }
 
 /// Finds the rollback of a deploy whose smoke test has failed. `version` is the version that served
-/// before; without it, the rollback returns to the next lower version. The inner error says why there
-/// is no such version.
+/// before. If it is `None`, the rollback returns to the next lower version. The inner error says why
+/// there is no such version.
 pub(crate) async fn of_failed_deploy(
     aws: &Aws,
     environment: Environment,
@@ -244,7 +244,7 @@ async fn stop_deployment(
     let client = aws.cloudformation();
     let log = EventLog::from_now(&client, stack, report).await?;
     codedeploy::stop(aws, deployment).await?;
-    output::progress(format_args!("stopped the deployment {deployment}"));
+    output::progress(format_args!("stopping the deployment {deployment}"));
     // A deployment that was not created by the stack has no events in the stack.
     if !stack::is_at_rest(&stack.status) {
         let ended = follow::to_the_end(&client, log, None, report).await?;

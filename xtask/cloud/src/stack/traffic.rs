@@ -175,14 +175,14 @@ impl<'a> Traffic<'a> {
         self.was_in_alarm.iter().map(String::as_str).collect()
     }
 
-    /// Finds the deployment that its pre-traffic check has stopped, among those that the operation with
-    /// these events created.
+    /// Finds the CodeDeploy deployment of the operation with these events, if the pre-traffic check has
+    /// stopped the deployment.
     pub(crate) async fn refused_by_its_check(
         &self,
         events: &[ResourceEvent],
         report: &Report,
     ) -> anyhow::Result<Option<String>> {
-        let Some(since) = began_before_a_failed_alias(events) else {
+        let Some(since) = start_if_alias_failed(events) else {
             return Ok(None);
         };
         let stopped = codedeploy::find_stopped_by_check(self.aws, self.environment, since);
@@ -219,8 +219,8 @@ impl<'a> Traffic<'a> {
     }
 }
 
-/// Returns the time of an operation's first event, if its update of an alias has failed.
-fn began_before_a_failed_alias(events: &[ResourceEvent]) -> Option<DateTime> {
+/// Returns the start of an operation if its update of an alias has failed: the time of its first event.
+fn start_if_alias_failed(events: &[ResourceEvent]) -> Option<DateTime> {
     let alias_failed = events.iter().any(|event| {
         event.resource_type == "AWS::Lambda::Alias" && event.status == "UPDATE_FAILED"
     });
