@@ -58,7 +58,7 @@ pub(crate) struct Record {
     /// deployed.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) versions: BTreeMap<String, String>,
-    /// The drift baseline after this deployment; absent unless the stack was deployed and its drift
+    /// The baseline after this deployment ([`crate::stack::baseline`]); absent unless the stack was deployed and its drift
     /// was detected afterwards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) baseline: Option<Vec<KnownDifference>>,
@@ -164,7 +164,8 @@ impl Deployment {
 }
 
 /// Reads the record of the newest deployment that published this version of a function. If there is no
-/// such record, or if `version` is `None`, reads the newest record with any versions.
+/// such record, or if `version` is `None`, reads the newest record with any versions. Searches at most
+/// [`MAX_READ`] records.
 pub(crate) async fn find_by_version(
     bucket: &Bucket<'_>,
     function: Function,
@@ -176,8 +177,8 @@ pub(crate) async fn find_by_version(
         if record.versions.is_empty() {
             continue;
         }
-        let published = record.versions.get(function.name()).map(String::as_str);
-        if version.is_none() || published == version {
+        let recorded = record.versions.get(function.name()).map(String::as_str);
+        if version.is_none() || recorded == version {
             return Ok(Some(record));
         }
         newest.get_or_insert(record);
@@ -219,7 +220,7 @@ fn choose_by_commit(
     function: Function,
     beginning: &str,
 ) -> Result<(Commit, u64), Failure> {
-    let published = records.into_iter().filter_map(|record| {
+    let candidates = records.into_iter().filter_map(|record| {
         let commit = record.provenance.commit?;
         let version = record.versions.get(function.name())?.parse().ok()?;
         commit
@@ -227,9 +228,9 @@ fn choose_by_commit(
             .starts_with(beginning)
             .then_some((commit, version))
     });
-    let mut published: Vec<(Commit, u64)> = published.collect();
-    published.sort_by_key(|(commit, _)| commit.dirty);
-    let ids: BTreeSet<&str> = published.iter().map(|(commit, _)| &*commit.id).collect();
+    let mut candidates: Vec<(Commit, u64)> = candidates.collect();
+    candidates.sort_by_key(|(commit, _)| commit.dirty);
+    let ids: BTreeSet<&str> = candidates.iter().map(|(commit, _)| &*commit.id).collect();
     if ids.len() > 1 {
         let ids: Vec<&str> = ids.into_iter().collect();
         return Err(Failure::new(format!(
@@ -240,7 +241,7 @@ fn choose_by_commit(
             "pass more digits, or run `cargo xtask history --env {environment}` to list the commits"
         )));
     }
-    published.into_iter().next().ok_or_else(|| {
+    candidates.into_iter().next().ok_or_else(|| {
         Failure::new(format!(
             "nothing was rolled back: no recorded deployment published a version of {} from a commit that begins with {beginning}",
             function.name()
@@ -261,8 +262,8 @@ pub(crate) async fn find_commit(
     let record = find_by_version(bucket, function, Some(version))
         .await
         .ok()??;
-    let published = record.versions.get(function.name())?;
-    record.provenance.commit.filter(|_| published == version)
+    let recorded = record.versions.get(function.name())?;
+    record.provenance.commit.filter(|_| recorded == version)
 }
 
 /// Reads the baseline of the newest record that has one; empty if no record has a baseline.

@@ -43,7 +43,8 @@ pub(crate) enum Kind {
     Fault,
     /// AWS did not answer, for example because the connection failed. No code has this kind.
     Unreachable,
-    /// The answer cannot be read, so it probably comes from a server that is not AWS. No code has this kind.
+    /// The answer cannot be read, so it probably comes from a server that is not AWS. No code has this
+    /// kind.
     NotAws,
 }
 

@@ -45,7 +45,7 @@ const CLOCK_SKEW_SECONDS: i64 = 5 * 60;
 /// Maximum number of differences that a refusal names.
 const NAMED_DIFFERENCES: usize = 5;
 
-/// The hint of every refusal.
+/// The hint of most refusals.
 const NEW_PLAN: &str =
     "make a new plan with `cargo xtask plan`, or rerun the job that made this one";
 

@@ -70,8 +70,8 @@ pub(super) struct StackStatus {
     pub(super) changed: Option<String>,
     /// The URL of the API, the output `ApiEndpoint`.
     pub(super) endpoint: Option<String>,
-    /// The command that deploys a stack that is only planned, and the command that deletes it. `None` if the
-    /// stack is deployed.
+    /// The command that deploys a stack that is only planned, and the command that deletes it. `None`
+    /// for a deployed stack.
     #[serde(skip)]
     pub(super) next_commands: Option<String>,
 }
