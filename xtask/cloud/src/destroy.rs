@@ -119,7 +119,7 @@ fn show(stack: &Stack, resources: &[StackResource], report: &Report) -> anyhow::
         ));
     } else {
         output::progress(format_args!(
-            "{} ({}) has {} resources",
+            "{} ({}), number of resources: {}",
             stack.name,
             stack.status,
             resources.len()

@@ -630,7 +630,9 @@ pub(crate) fn show(
                 Operation::Create => "new stack",
                 Operation::Update => "update",
             };
-            output::progress(format_args!("{stack}: {kind}, {} changes", changes.len()));
+            let count = changes.len();
+            let noun = if count == 1 { "change" } else { "changes" };
+            output::progress(format_args!("{stack}: {kind}, {count} {noun}"));
         }
     }
     for change in changes {
