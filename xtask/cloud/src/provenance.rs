@@ -12,7 +12,7 @@ const LOCAL: &str = "local";
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Provenance {
-    /// The commit of the program that deployed; `None` without git.
+    /// The commit from which this binary was built; `None` without git.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) commit: Option<Commit>,
     /// The ARN of the caller.
