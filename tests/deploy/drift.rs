@@ -51,6 +51,31 @@ async fn a_property_changed_by_hand_stops_a_deploy_until_the_operator_decides() 
 }
 
 #[tokio::test]
+async fn an_empty_table_does_not_replace_a_deleted_one() {
+    let Some(ministack) = Ministack::start() else {
+        return;
+    };
+    let (_feed, feed_url) = feed().await;
+    let first = deploy(&ministack, "dev", &feed_url, &["--yes"]).await;
+    assert_outcome(&first, 0, "deployed");
+    ministack.delete_table("crypto-watch-data-dev").await;
+    let reverted = "crypto-watch-data-dev was deleted, and the revert would create an empty table";
+    for (more, words) in [
+        (&["--yes"][..], "changed outside the stack: Table"),
+        (&["--yes", "--on-drift", "revert"], reverted),
+    ] {
+        let stopped = deploy(&ministack, "dev", &feed_url, more).await;
+        assert_outcome(&stopped, 1, "failed");
+        assert_eq!(events(&stopped.json_lines(), "change-set").len(), 0);
+        let hint =
+            "hint: restore the table with its data, as docs/operating.md#replace-a-deleted-table";
+        for words in [words, hint] {
+            assert!(stopped.stderr.contains(words), "{}", stopped.stderr);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_rollback_is_reported_as_drift_and_reverted_on_request() {
     let Some(ministack) = Ministack::start() else {
         return;

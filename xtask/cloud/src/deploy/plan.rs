@@ -258,6 +258,10 @@ pub(crate) struct DriftBefore {
 /// The hint after a rollback.
 const AFTER_A_ROLLBACK: &str = "pass --realign to deploy from the version that serves, or --on-drift revert to deploy and to revert all drift in one operation";
 
+/// The hint after the deletion of a table outside the stack.
+const AFTER_A_DELETED_TABLE: &str =
+    "restore the table with its data, as docs/operating.md#replace-a-deleted-table describes";
+
 impl DriftBefore {
     /// Returns the drift of a stack; `None` if it is unknown. A stack that did not exist
     /// has no drift.
@@ -294,9 +298,16 @@ impl DriftBefore {
             && self.resources().any(is_moved)
     }
 
+    fn deleted_table(&self) -> Option<&DriftedResource> {
+        self.resources()
+            .find(|resource| resource.is_deleted_table())
+    }
+
     fn stopped(&self) -> Failure {
         let ids: Vec<&str> = self.resources().map(|one| &*one.logical_id).collect();
-        let hint = if self.rollbacks().next().is_some() {
+        let hint = if self.deleted_table().is_some() {
+            AFTER_A_DELETED_TABLE
+        } else if self.rollbacks().next().is_some() {
             AFTER_A_ROLLBACK
         } else {
             "pass --on-drift continue to deploy and to keep differences that the template does not change, or --on-drift revert to return to the template"
@@ -314,8 +325,9 @@ impl DriftBefore {
 ///
 /// # Errors
 ///
-/// If the choice is `stop`, if there is drift and neither a choice nor a terminal, or if the
-/// detection fails without `--on-drift continue`.
+/// If the choice is `stop`, if there is drift and neither a choice nor a terminal, if the
+/// detection fails without `--on-drift continue`, or if a revert would create an empty table in
+/// place of a deleted one.
 pub(crate) async fn decide_on_drift(
     context: &Context<'_>,
     existing: &ExistingStacks,
@@ -356,6 +368,19 @@ pub(crate) async fn decide_on_drift(
         None if options.can_ask() => choose_on_drift().await?,
         None => OnDrift::Stop,
     };
+    let replaced = before
+        .deleted_table()
+        .filter(|_| choice == OnDrift::Revert && !options.allow_table_replacement);
+    if let Some(table) = replaced {
+        return Err(Failure::new(format!(
+            "{NOTHING_DEPLOYED}: {} was deleted, and the revert would create an empty table in its place",
+            table.physical_id
+        ))
+        .hint(format!(
+            "{AFTER_A_DELETED_TABLE}; to accept the loss of its data, pass --allow-table-replacement"
+        ))
+        .into());
+    }
     match choice {
         OnDrift::Stop if options.can_ask() => Err(declined("the answer was to stop").into()),
         OnDrift::Stop => Err(before.stopped().into()),

@@ -36,6 +36,13 @@ pub(crate) struct DriftedResource {
     pub(crate) rollback: Option<Rollback>,
 }
 
+impl DriftedResource {
+    /// Returns true if this is a table that was deleted outside the stack.
+    pub(crate) fn is_deleted_table(&self) -> bool {
+        self.status == DriftStatus::Deleted && self.resource_type == "AWS::DynamoDB::Table"
+    }
+}
+
 /// The kind of a resource's drift.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
