@@ -466,13 +466,24 @@ async fn the_restored_table_is_deleted_if_there_is_no_key_to_restore() {
     let same = Answer::ok("Query", LOST[8].body);
     let script =
         tests::scripted::with_changes(&[same, Answer::ok("BatchGetItem", LOST[10].body)], LOST);
-    for (script, more) in [
-        (&script[..], &["--yes"][..]),
-        (LOST, &["--yes", "--key", "0123456789AB"]),
+    for (script, more, words) in [
+        (&script[..], &["--yes"][..], "the table had 1 key at"),
+        (
+            LOST,
+            &["--yes", "--key", "0123456789AB"],
+            "0123456789AB exists now and is not changed",
+        ),
+        (
+            LOST,
+            &["--yes", "--key", "AAAA56789ABC"],
+            "warning: AAAA56789ABC did not exist at 2026-01-15T10:00:00Z",
+        ),
     ] {
         let (endpoint, run) = restore(script, more).await;
         assert_eq!(run.code, 0, "{}", run.stderr);
-        assert!(run.stderr.contains("nothing to restore"), "{}", run.stderr);
+        for words in ["nothing to restore: ", words] {
+            assert!(run.stderr.contains(words), "{}", run.stderr);
+        }
         assert!(endpoint.requests("PutItem").is_empty());
         assert_eq!(endpoint.requests("DeleteTable").len(), 1);
     }
@@ -483,7 +494,7 @@ async fn without_confirmation_no_key_is_restored_and_no_table_is_left() {
     let endpoint = Scripted::start(LOST).await;
     let declined = xtask::run_at_terminal(&restore_arguments(&endpoint, &[]), "y\n").await;
     assert_eq!(declined.code, 3, "{}", declined.stderr);
-    let question = "Restore these 1 keys of prod, as they were at 2026-01-15T10:00:00Z?";
+    let question = "Restore 1 key of prod as of 2026-01-15T10:00:00Z?";
     assert!(declined.stderr.contains(question), "{}", declined.stderr);
     assert!(endpoint.requests("PutItem").is_empty());
     assert_eq!(endpoint.requests("DeleteTable").len(), 1);

@@ -413,8 +413,8 @@ pub enum KeysCommand {
     Restore(KeysRestoreArgs),
     /// Count the requests of each key
     ///
-    /// Runs a query of CloudWatch Logs Insights over the access log. AWS charges for each GB of
-    /// log in the time range.
+    /// Runs a query of CloudWatch Logs Insights over the log of the API function. AWS charges
+    /// for each GB of log in the time range.
     Usage(KeysUsageArgs),
     /// Disable a key, effective within 60 seconds
     Disable(KeysKeyArgs),

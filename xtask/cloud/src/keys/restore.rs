@@ -150,7 +150,7 @@ impl<'a> RestoredTable<'a> {
                     ))
                 }
                 Some("TableNotFoundException") => {
-                    failure.hint("restore the deleted table as docs/operating.md describes")
+                    failure.hint("restore the table as docs/operating.md#replace-a-deleted-table describes")
                 }
                 _ => failure,
             }
@@ -221,20 +221,29 @@ async fn copy_missing(
         }
     }
     let time = restored.time;
+    for wanted in &args.keys {
+        if existing.contains(&**wanted) {
+            output::progress(format_args!("{wanted} exists now and is not changed"));
+        } else if !restored_keys.iter().any(|key| key.key_id() == wanted) {
+            output::progress(format_args!(
+                "warning: {wanted} did not exist at {time}: check the id and --from-time"
+            ));
+        }
+    }
     if missing.is_empty() {
         output::progress(format_args!(
-            "nothing to restore: {} keys existed at {time}, and no requested key that can be restored is missing now",
-            restored_keys.len()
+            "nothing to restore: the table had {} at {time}",
+            keys_of(restored_keys.len())
         ));
         return Ok(());
     }
-    let count = missing.len();
+    let count = keys_of(missing.len());
     output::message(format_args!(
-        "{count} keys as of {time} are missing:\n{}",
+        "{count} as of {time} can be restored:\n{}",
         read::table_of(&missing)
     ));
     let environment = args.table.environment;
-    let text = format!("Restore these {count} keys of {environment}, as they were at {time}?");
+    let text = format!("Restore {count} of {environment} as of {time}?");
     let question = Question::before_changing(environment, text);
     question.agreed(args.yes, "no key was restored").await?;
     for key in missing {
@@ -248,4 +257,9 @@ async fn copy_missing(
         }
     }
     Ok(())
+}
+
+fn keys_of(count: usize) -> String {
+    let noun = if count == 1 { "key" } else { "keys" };
+    format!("{count} {noun}")
 }

@@ -76,7 +76,7 @@ impl<'a> KeysTable<'a> {
         let failure = Failure::new(format!("could not {attempted}: {error}"));
         match error {
             StoreError::TableNotFound { .. } => failure.hint(format!(
-                "deploy first (`cargo xtask deploy --env {}`), or pass the --region or --endpoint-url of the table",
+                "deploy first (`cargo xtask deploy --env {}`), or pass the --region or --endpoint-url of the table; for a deleted table, see docs/operating.md#replace-a-deleted-table",
                 self.args.environment
             )),
             StoreError::NotConnected { .. }
