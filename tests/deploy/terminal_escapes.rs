@@ -14,7 +14,7 @@ macro_rules! hostile {
     };
 }
 
-/// The same text in XML, which cannot contain ESC.
+/// The same text in XML, without ESC, which XML cannot contain.
 macro_rules! hostile_xml {
     () => {
         "a first line&#10; ::stop-commands::x&#x9b;2J&#x202e;##[add-mask]y"
@@ -185,7 +185,7 @@ async fn a_log_is_escaped() {
 }
 
 #[tokio::test]
-async fn an_output_is_escaped() {
+async fn a_stack_output_is_escaped() {
     let script = [
         stack!("DescribeStacks" => "crypto-watch-prod", "UPDATE_COMPLETE",
         "<Outputs><member><OutputKey>ApiEndpoint</OutputKey><OutputValue>a first line&#10; ::stop-commands::x&#x9b;2J&#x202e;##[add-mask]y</OutputValue></member></Outputs>"),

@@ -29,7 +29,8 @@ async fn a_matching_entity_tag_gets_a_304_that_counts_against_the_rate_limit() {
         let header = answer.header("ratelimit-remaining").unwrap();
         header.parse::<u32>().unwrap()
     };
-    // If a new minute began between the requests, the count began again.
+    // The limit is 50 requests a minute. If a new minute began between the requests, the second one
+    // was its first.
     let new_minute = remaining(&again) == 49;
     assert!(new_minute || remaining(&again) + 1 == remaining(&first));
 }
@@ -43,7 +44,7 @@ async fn a_client_that_accepts_gzip_gets_gzip_through_the_gateway() {
     let gzip = get(&stack, "/prices", ("Accept-Encoding", "gzip")).await;
     assert_eq!(gzip.header("content-encoding"), Some("gzip"));
     assert!(length(&gzip) * 2 < length(&plain));
-    // The first byte of every gzip file (RFC 1952): the body is not base64.
+    // Every gzip file begins with 0x1f (RFC 1952), so the gateway has decoded the function's base64.
     assert!(gzip.text.starts_with('\u{1f}'));
     let refused = get(&stack, "/prices", ("Accept-Encoding", "gzip;q=0, *")).await;
     assert_eq!(refused.header("content-encoding"), None);

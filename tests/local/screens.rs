@@ -1,9 +1,8 @@
 //! The screens of a watch app, filled from the local stack: the list, the detail of each coin with
 //! its charts, and the watch face.
 //!
-//! The tests follow the rules of the app for which the first backend was written. The app requests
-//! a fixed list of symbols, and cannot show a screen if one of its values is missing or not a
-//! number.
+//! The app requests a fixed list of symbols, and cannot show a screen if one of its values is missing
+//! or not a number.
 
 use std::time::Duration;
 
@@ -19,7 +18,7 @@ const SYMBOLS: [&str; 20] = [
     "XLM", "ALGO", "VET", "ICP", "FIL", "TRX", "MATIC",
 ];
 
-/// The two currencies, as query parameters.
+/// The end of a query for US dollars, which is the default, and for yen.
 const CURRENCIES: [&str; 2] = ["", "&currency=jpy"];
 
 /// Settings with which no request reaches the rate limit and no process caches prices.
@@ -30,7 +29,7 @@ const SETTINGS: [&str; 4] = [
     "PROCESS_CACHE_SECONDS=0",
 ];
 
-/// The time limit for a change that happens after some seconds in these tests.
+/// The longest wait for a change that normally takes a few seconds.
 const LIMIT: Duration = Duration::from_secs(20);
 
 async fn get(stack: &LocalStack, path: &str) -> Value {
@@ -39,7 +38,7 @@ async fn get(stack: &LocalStack, path: &str) -> Value {
     answer.json()
 }
 
-/// Returns a number of an item, which the app requires.
+/// Returns the field `name` of `item`. Panics if it is not a number.
 fn number(item: &Value, name: &str) -> f64 {
     let value = item[name].as_f64();
     value.unwrap_or_else(|| panic!("no number {name} in {item}"))
@@ -69,8 +68,8 @@ async fn list(stack: &LocalStack, currency: &str) -> Vec<Value> {
     items
 }
 
-/// Returns the values of a chart. Checks that their times are in order, and within a period of some
-/// seconds that ends now.
+/// Returns the values of a chart. Checks that their times increase, and that they are in the last
+/// `period` seconds.
 fn chart(item: &Value, name: &str, period: u32) -> Vec<f64> {
     let points = item[name].as_array().unwrap();
     let now = Timestamp::now();
@@ -112,7 +111,7 @@ async fn detail(stack: &LocalStack, symbol: &str, currency: &str) -> Value {
         );
         assert!(points.iter().all(|point| *point > 0.0));
         if hours <= 24 {
-            // The limits are rounded to 12 digits, so a point may be slightly outside.
+            // low24h and high24h are rounded, so a point may be slightly outside.
             let inside = |point: &f64| low * 0.999_999 <= *point && *point <= high * 1.000_001;
             assert!(points.iter().all(inside), "{symbol} {name}: {item}");
         }
@@ -121,7 +120,7 @@ async fn detail(stack: &LocalStack, symbol: &str, currency: &str) -> Value {
 }
 
 /// Requests and checks the watch face of three coins, which uses the compact format. Returns the
-/// text with the symbols.
+/// symbols as the response has them: a `*` after a symbol marks a stale price.
 async fn watch_face(stack: &LocalStack, currency: &str) -> String {
     let path = format!("/prices?symbols=BTC,ETH,MATIC&format=compact{currency}");
     let answer = stack.get(&path).await;

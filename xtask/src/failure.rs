@@ -16,9 +16,9 @@ pub enum Exit {
     Declined = 3,
     /// The deploy failed, and CloudFormation restored the previous state.
     RolledBack = 4,
-    /// There are differences, with `--detailed-exitcode`.
+    /// There are differences. Only with `--detailed-exitcode`.
     DifferencesFound = 5,
-    /// There is nothing to change, with `--detailed-exitcode`.
+    /// There is nothing to change. Only with `--detailed-exitcode`.
     NothingToChange = 6,
 }
 

@@ -1,7 +1,7 @@
 //! Caching: entity tags, 304 responses and remembered prices.
 
 use shared::decimal::Decimal;
-use shared::testing::{MemoryStore, Operation};
+use shared::testing::Operation;
 use shared::timestamp::Timestamp;
 
 use crate::errors::assert_error;
@@ -34,7 +34,7 @@ async fn a_response_that_the_client_has_cached_is_a_304() {
     assert_eq!(again.header("cache-control"), Some("private, max-age=275"));
     assert_eq!(again.header("vary"), Some("Accept-Encoding, X-API-Key"));
     assert_eq!(again.header("vary"), first.header("vary"));
-    // Without the header, the gateway would send text/plain, which the cache would store.
+    // Without a Content-Type, the gateway would add text/plain, and the client would cache that type.
     assert_eq!(again.header("content-type"), Some("application/json"));
     assert_eq!(again.header("ratelimit-limit"), Some("5"));
     assert_eq!(again.header("ratelimit-remaining"), Some("3"));
@@ -45,10 +45,10 @@ async fn a_response_that_the_client_has_cached_is_a_304() {
 async fn the_tag_is_weak_and_does_not_depend_on_the_time_of_the_response() {
     let service = Service::new();
     let first = service.get("/prices").await;
-    let later = service.get_at(later(390), "/prices").await;
-    assert_ne!(first.text, later.text);
+    let second = service.get_at(later(390), "/prices").await;
+    assert_ne!(first.text, second.text);
     assert!(tag(&first).starts_with("W/\""));
-    assert_eq!(tag(&first), tag(&later));
+    assert_eq!(tag(&first), tag(&second));
     let other_instance = service.instance(&[]);
     let event = crate::service::event("GET", "/prices", &[("x-api-key", &service.key)]);
     let reply = Reply::of(other_instance.respond(event, "lambda-request", now()).await);
@@ -57,7 +57,7 @@ async fn the_tag_is_weak_and_does_not_depend_on_the_time_of_the_response() {
 
 #[tokio::test]
 async fn the_tag_depends_on_every_part_of_the_data() {
-    let service = Service::over(MemoryStore::new(), &[]);
+    let service = Service::with_variables(&[]);
     let target = "/prices?symbols=BTC,ADA";
     let mut tags = vec![
         tag(&service.get("/prices?symbols=BTC").await),
@@ -108,10 +108,10 @@ async fn an_old_price_of_one_coin_does_not_shorten_the_max_age() {
 
 #[tokio::test]
 async fn prices_are_read_again_when_an_update_is_due_and_then_every_few_seconds() {
-    let service = Service::over(MemoryStore::new(), &[]);
+    let service = Service::with_variables(&[]);
     let reads = async |seconds| {
         service.get_at(later(seconds), "/prices/BTC").await;
-        let calls = service.calls();
+        let calls = service.take_calls();
         calls
             .iter()
             .filter(|call| **call == Operation::Prices)
@@ -151,7 +151,7 @@ async fn a_read_with_an_older_price_does_not_change_the_response() {
 }
 
 #[tokio::test]
-async fn a_price_that_is_missing_in_a_complete_read_is_forgotten() {
+async fn a_price_that_the_table_no_longer_has_is_forgotten() {
     let service = Service::new();
     service.get("/prices?symbols=BTC,ETH").await;
     service.store.remove_price(symbol("ETH"));
@@ -161,8 +161,8 @@ async fn a_price_that_is_missing_in_a_complete_read_is_forgotten() {
 }
 
 #[tokio::test]
-async fn a_star_and_a_list_are_understood_and_any_other_value_gets_the_whole_response() {
-    let service = Service::over(MemoryStore::new(), &[]);
+async fn if_none_match_accepts_a_star_and_the_weak_or_strong_tag_alone_or_in_a_list() {
+    let service = Service::with_variables(&[]);
     let current = tag(&service.get("/prices/BTC").await);
     let strong = current.trim_start_matches("W/").to_owned();
     for (if_none_match, status) in [
@@ -191,10 +191,10 @@ async fn head_has_the_tag_and_can_be_a_304() {
 }
 
 #[tokio::test]
-async fn a_request_with_a_304_needs_its_key_and_counts() {
+async fn a_request_answered_with_a_304_requires_a_key_and_counts_against_the_rate_limit() {
     let service = Service::new();
     service.get("/prices/BTC").await;
-    service.calls();
+    service.take_calls();
     for _ in 0..4 {
         assert_eq!(
             get_if_none_match(&service, 0, "/prices/BTC", "*")
@@ -203,7 +203,7 @@ async fn a_request_with_a_304_needs_its_key_and_counts() {
             304
         );
     }
-    assert_eq!(service.calls(), [Operation::CountRequest; 4]);
+    assert_eq!(service.take_calls(), [Operation::CountRequest; 4]);
     let reply = get_if_none_match(&service, 0, "/prices/BTC", "*").await;
     assert_error(&reply, 429, "RATE_LIMIT_EXCEEDED");
 
@@ -213,7 +213,7 @@ async fn a_request_with_a_304_needs_its_key_and_counts() {
 }
 
 #[tokio::test]
-async fn an_error_has_no_tag_and_is_never_a_304() {
+async fn errors_and_the_health_response_have_no_tag_and_are_never_a_304() {
     let service = Service::new();
     for (target, status) in [
         ("/prices/ADA", 503),

@@ -7,7 +7,6 @@ use shared::currency::{Currency, ListedCurrency};
 use shared::decimal::Decimal;
 use shared::price::Price;
 use shared::symbol::Symbol;
-use shared::testing::MemoryStore;
 
 use crate::errors::assert_error;
 use crate::service::{Service, later, price, rate};
@@ -102,7 +101,7 @@ async fn include_time_adds_the_time_and_the_seconds_to_wait() {
 
 #[tokio::test]
 async fn included_columns_have_a_fixed_order() {
-    let service = Service::over(MemoryStore::new(), &[]);
+    let service = Service::with_variables(&[]);
     let both = r#"["BTC",[103663],[-150],[2058811028682.1257],[1768473005,315]]"#;
     for include in [
         "include=marketCap,time",
@@ -134,7 +133,7 @@ async fn included_columns_have_a_fixed_order() {
 
 #[tokio::test]
 async fn the_tag_covers_only_the_data_of_the_format() {
-    let service = Service::over(MemoryStore::new(), &[]);
+    let service = Service::with_variables(&[]);
     let target = "/prices/BTC?format=compact";
     let first = service.get(target).await;
     let json = service.get("/prices/BTC").await;

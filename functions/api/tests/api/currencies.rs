@@ -8,14 +8,14 @@ use shared::currency::{Currency, ListedCurrency};
 use shared::decimal::Decimal;
 use shared::error::StoreError;
 use shared::price::Price;
-use shared::testing::{MemoryStore, Operation};
+use shared::testing::Operation;
 
 use crate::errors::assert_error;
 use crate::service::{Reply, Service, later, now, price, rate, symbol};
 
 /// Returns a service with rates for the euro and the yen, but none for the pound.
 fn service() -> Service {
-    let service = Service::over(MemoryStore::new(), &[]);
+    let service = Service::with_variables(&[]);
     service.store.insert_rate(rate("EUR", "0.8588"));
     service.store.insert_rate(rate("JPY", "156.25"));
     service
@@ -141,14 +141,14 @@ async fn bitcoin_is_read_for_its_rate_and_is_not_in_the_response() {
     let reply = service.get("/prices/ETH?currency=BTC").await;
     assert_eq!(reply.symbols(), ["ETH"]);
     assert_eq!(reply.body.get("unavailable"), None);
-    service.calls();
+    service.take_calls();
     service.get("/prices?symbols=ETH,BTC&currency=BTC").await;
-    assert_eq!(service.calls(), [Operation::CountRequest]);
+    assert_eq!(service.take_calls(), [Operation::CountRequest]);
 }
 
 #[tokio::test]
 async fn bitcoin_is_no_currency_if_it_is_not_supported() {
-    let service = Service::over(MemoryStore::new(), &[("SUPPORTED_SYMBOLS", "ETH")]);
+    let service = Service::with_variables(&[("SUPPORTED_SYMBOLS", "ETH")]);
     let reply = service.get("/prices/ETH?currency=BTC").await;
     assert_error(&reply, 400, "VALIDATION_ERROR");
     assert_eq!(
@@ -255,7 +255,7 @@ async fn prices_and_rate_are_one_read_and_are_remembered() {
     let target = "/prices?symbols=BTC,ETH&currency=EUR";
     service.get(target).await;
     assert_eq!(
-        service.calls(),
+        service.take_calls(),
         [
             Operation::ApiKey,
             Operation::TouchApiKey,
@@ -264,15 +264,15 @@ async fn prices_and_rate_are_one_read_and_are_remembered() {
         ]
     );
     service.get(target).await;
-    assert_eq!(service.calls(), [Operation::CountRequest]);
+    assert_eq!(service.take_calls(), [Operation::CountRequest]);
     // Another currency of remembered prices, and a coin in a remembered currency.
     let read = [Operation::CountRequest, Operation::Prices];
     service.get("/prices?symbols=BTC,ETH&currency=JPY").await;
-    assert_eq!(service.calls(), read);
+    assert_eq!(service.take_calls(), read);
     service.get("/prices/SOL?currency=EUR").await;
-    assert_eq!(service.calls(), read);
+    assert_eq!(service.take_calls(), read);
     service.get("/prices?symbols=SOL,ETH&currency=JPY").await;
-    assert_eq!(service.calls(), [Operation::CountRequest]);
+    assert_eq!(service.take_calls(), [Operation::CountRequest]);
 }
 
 #[tokio::test]
@@ -282,7 +282,7 @@ async fn an_overdue_rate_is_read_every_few_seconds_and_never_goes_back() {
         let reply = service
             .get_at(later(seconds), "/prices/BTC?currency=EUR")
             .await;
-        let reads = service.calls();
+        let reads = service.take_calls();
         let reads = reads
             .iter()
             .filter(|call| **call == Operation::Prices)
@@ -511,7 +511,7 @@ mod properties {
         coins: &[(Decimal, Option<Decimal>, Option<Decimal>)],
         rates: &[(Decimal, Option<Decimal>)],
     ) -> Service {
-        let service = Service::over(MemoryStore::new(), &[]);
+        let service = Service::with_variables(&[]);
         for (name, (value, change_24h, market_cap)) in ["BTC", "ETH", "SOL"].into_iter().zip(coins)
         {
             service.store.insert_price(Price {

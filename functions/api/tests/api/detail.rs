@@ -8,7 +8,7 @@ use shared::error::StoreError;
 use shared::history::{Samples, Slot};
 use shared::price::Price;
 use shared::symbol::Symbol;
-use shared::testing::{MemoryStore, Operation};
+use shared::testing::Operation;
 use shared::timestamp::Timestamp;
 
 use crate::errors::assert_error;
@@ -32,7 +32,7 @@ pub(crate) fn samples(list: &[(&str, &str)]) -> Samples {
 /// Returns a service with BTC at 103663, its volume, and samples at the edges of the charts. The
 /// time of a request is 10:30:05.
 fn service() -> Service {
-    let service = Service::over(MemoryStore::new(), &[]);
+    let service = Service::with_variables(&[]);
     service.store.insert_price(Price {
         volume_24h: Some(decimal("30567894561.25")),
         ..price("BTC", "103663", Some("2058811028682.1257"))
@@ -106,7 +106,7 @@ async fn the_price_itself_can_be_the_high_or_the_low() {
 
 #[tokio::test]
 async fn a_table_without_samples_has_empty_charts_and_no_volume() {
-    let service = Service::over(MemoryStore::new(), &[]);
+    let service = Service::with_variables(&[]);
     let reply = service.get("/prices/SOL?include=detail").await;
     assert_eq!(reply.status, 200);
     let detail = concat!(
@@ -210,7 +210,7 @@ async fn a_watch_gets_columns_and_heights_from_0_to_99() {
 
 #[tokio::test]
 async fn the_columns_of_the_compact_format_follow_on_request() {
-    let service = Service::over(MemoryStore::new(), &[]);
+    let service = Service::with_variables(&[]);
     let all = r#"["ETH",2587.79,-150,null,2587.79,2587.79,null,null,null,312382548453.98755,[1768473005,315],"USD"]"#;
     for include in [
         "marketCap,time,currency",
@@ -297,7 +297,7 @@ async fn a_detail_is_one_query_and_two_in_another_currency() {
     let service = service();
     service.store.insert_rate(rate("JPY", "156.25"));
     service.get("/prices/ETH").await;
-    service.calls();
+    service.take_calls();
     for (target, calls) in [
         (JSON.to_owned(), vec![CountRequest, PriceHistory]),
         (COMPACT.to_owned(), vec![CountRequest, PriceHistory]),
@@ -321,19 +321,19 @@ async fn a_detail_is_one_query_and_two_in_another_currency() {
         // The second request makes the same calls: a detail is not served from the memory.
         for _ in 0..2 {
             assert_eq!(service.get(&target).await.status, 200);
-            assert_eq!(service.calls(), calls, "{target}");
+            assert_eq!(service.take_calls(), calls, "{target}");
         }
     }
     // The prices and rates of the details are remembered.
     service.get("/prices?symbols=BTC,ETH&currency=JPY").await;
-    assert_eq!(service.calls(), [CountRequest]);
+    assert_eq!(service.take_calls(), [CountRequest]);
 }
 
 #[tokio::test]
 async fn nothing_else_is_read_if_nothing_may_be_remembered() {
     use Operation::{ApiKey, CountRequest, PriceHistory, TouchApiKey};
 
-    let service = Service::over(MemoryStore::new(), &[("PROCESS_CACHE_SECONDS", "0")]);
+    let service = Service::with_variables(&[("PROCESS_CACHE_SECONDS", "0")]);
     service.get("/prices/ETH?include=detail&currency=BTC").await;
     let calls = [
         ApiKey,
@@ -342,7 +342,7 @@ async fn nothing_else_is_read_if_nothing_may_be_remembered() {
         PriceHistory,
         PriceHistory,
     ];
-    assert_eq!(service.calls(), calls);
+    assert_eq!(service.take_calls(), calls);
 }
 
 #[tokio::test]
@@ -474,7 +474,7 @@ async fn without_a_price_or_a_rate_of_the_last_day_there_is_no_detail() {
 
 #[tokio::test]
 async fn samples_before_the_charts_are_not_served_even_if_they_are_not_deleted() {
-    let service = Service::over(MemoryStore::new(), &[]);
+    let service = Service::with_variables(&[]);
     let history = samples(&[
         ("2025-12-01T10:30", "1"),
         ("2026-01-06T10:00", "2"),
@@ -587,7 +587,7 @@ pub(crate) mod properties {
         )
             .prop_map(
                 |(index, currency, (coin_runs, rate_runs, seed), (change, move_, known))| {
-                    let service = Service::over(MemoryStore::new(), &[]);
+                    let service = Service::with_variables(&[]);
                     let coin = Symbol::all().nth(index).unwrap();
                     let history = walk(COINS[index], &coin_runs, seed);
                     service

@@ -9,7 +9,6 @@ use serde_json::{Map, Value};
 use shared::decimal::Decimal;
 use shared::price::Price;
 use shared::symbol::Symbol;
-use shared::testing::MemoryStore;
 use shared::testing::assert_committed;
 
 use crate::detail::properties::walk;
@@ -69,7 +68,7 @@ fn prices() -> Vec<Price> {
 /// Creates a service with these prices, in addition to those of [`Service::over`], and with two
 /// rates.
 fn service(prices: Vec<Price>) -> Service {
-    let service = Service::over(MemoryStore::new(), &[]);
+    let service = Service::with_variables(&[]);
     service.store.insert_rate(rate("EUR", "0.8588"));
     service.store.insert_rate(rate("JPY", "158.31271907315224"));
     for price in prices {

@@ -1,13 +1,12 @@
 //! The gzip compression of responses.
 
 use shared::symbol::Symbol;
-use shared::testing::MemoryStore;
 
 use crate::service::{Reply, Service, now, price};
 
 /// Returns a service with a price for every symbol.
 fn service() -> Service {
-    let service = Service::over(MemoryStore::new(), &[]);
+    let service = Service::with_variables(&[]);
     for symbol in Symbol::all() {
         let price = price(symbol.as_str(), "103663.485137", Some("2058811028682.1257"));
         service.store.insert_price(price);

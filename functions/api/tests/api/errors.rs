@@ -2,7 +2,6 @@
 
 use api::Event;
 use serde_json::{Value, json};
-use shared::testing::MemoryStore;
 
 use crate::service::{Reply, Service, later, now};
 
@@ -73,7 +72,7 @@ async fn an_unknown_format_is_a_validation_error() {
 #[tokio::test]
 async fn unsupported_symbols_and_their_migrations_are_named() {
     let settings = [("SUPPORTED_SYMBOLS", "BTC")];
-    let service = Service::over(MemoryStore::new(), &settings);
+    let service = Service::with_variables(&settings);
     let reply = service.get("/prices?symbols=btc,matic,nope").await;
     assert_error(&reply, 400, "VALIDATION_ERROR");
     assert_eq!(
@@ -99,7 +98,7 @@ async fn unsupported_symbols_and_their_migrations_are_named() {
 
 #[tokio::test]
 async fn a_near_miss_of_a_parameter_is_refused_and_any_other_name_is_ignored() {
-    let service = Service::over(MemoryStore::new(), &[]);
+    let service = Service::with_variables(&[]);
     for name in [
         "symbol",
         "Symbols",
@@ -141,7 +140,7 @@ async fn a_malformed_method_is_a_validation_error() {
 
 #[tokio::test]
 async fn a_header_with_a_control_character_is_dropped() {
-    let service = Service::over(MemoryStore::new(), &[]);
+    let service = Service::with_variables(&[]);
     let broken = format!("{}\u{1}", service.key);
     let reply = service
         .send(now(), "GET", "/prices/BTC", &[("x-api-key", &broken)])
@@ -181,7 +180,7 @@ async fn unknown_paths_need_no_key_and_do_not_count() {
         assert_error(&reply, 404, "NOT_FOUND");
         assert_eq!(reply.header("ratelimit-limit"), None);
     }
-    assert!(service.calls().is_empty());
+    assert!(service.take_calls().is_empty());
 }
 
 #[tokio::test]
@@ -194,7 +193,7 @@ async fn other_methods_need_no_key_and_do_not_count() {
             assert_eq!(reply.header("allow"), Some("GET, HEAD"));
         }
     }
-    assert!(service.calls().is_empty());
+    assert!(service.take_calls().is_empty());
 }
 
 #[tokio::test]

@@ -30,7 +30,7 @@ async fn a_recent_update_is_healthy_and_needs_no_key() {
     );
     assert_eq!(reply.header("cache-control"), Some("no-store"));
     assert_eq!(reply.header("ratelimit-limit"), None);
-    assert_eq!(service.calls(), [Operation::UpdateStatus]);
+    assert_eq!(service.take_calls(), [Operation::UpdateStatus]);
 }
 
 #[tokio::test]
@@ -83,7 +83,7 @@ async fn the_result_of_a_check_is_remembered_for_five_seconds() {
         let reply = health(&service, seconds).await;
         assert_eq!(reply.body["checks"]["cacheAge"], seconds);
     }
-    assert_eq!(service.calls(), [Operation::UpdateStatus]);
+    assert_eq!(service.take_calls(), [Operation::UpdateStatus]);
 
     service.store.fail(
         Operation::UpdateStatus,
@@ -94,7 +94,7 @@ async fn the_result_of_a_check_is_remembered_for_five_seconds() {
     for seconds in 5..10 {
         assert_eq!(health(&service, seconds).await.status, 503);
     }
-    assert_eq!(service.calls(), [Operation::UpdateStatus]);
+    assert_eq!(service.take_calls(), [Operation::UpdateStatus]);
 
     service.store.recover();
     assert_eq!(health(&service, 10).await.status, 200);
@@ -114,11 +114,11 @@ async fn the_five_seconds_begin_at_the_end_of_the_read() {
     // The read ends after five seconds.
     health(&service, 0).await;
     service.store.recover();
-    service.calls();
+    service.take_calls();
     for seconds in [5, 9] {
         assert_eq!(health(&service, seconds).await.status, 503);
     }
-    assert!(service.calls().is_empty());
+    assert!(service.take_calls().is_empty());
     assert_eq!(health(&service, 10).await.status, 200);
 }
 

@@ -1,7 +1,7 @@
 //! Authentication by API keys.
 
 use shared::api_key::RawApiKey;
-use shared::testing::{MemoryStore, Operation};
+use shared::testing::Operation;
 
 use crate::errors::assert_error;
 use crate::service::{Service, later, now};
@@ -66,7 +66,7 @@ async fn the_number_of_calls_does_not_reveal_whether_a_key_exists() {
     let service = Service::new();
     // The process remembers the key from its owner's request.
     assert_eq!(status_with(&service, &service.key).await, 200);
-    service.calls();
+    service.take_calls();
     let unknown = RawApiKey::generate().unwrap().reveal();
     let wrong_secret = format!("{}{}", &service.key[..16], &unknown[16..]);
     for key in [&unknown, &wrong_secret] {
@@ -75,7 +75,7 @@ async fn the_number_of_calls_does_not_reveal_whether_a_key_exists() {
         for seconds in [0, 9, 10, 19, 20] {
             let reply = service.send(later(seconds), "GET", "/prices", &headers);
             assert_eq!(reply.await.status, 401);
-            calls.push(service.calls());
+            calls.push(service.take_calls());
         }
         let read = || vec![Operation::ApiKey];
         assert_eq!(calls, [read(), vec![], read(), vec![], read()]);
@@ -85,7 +85,7 @@ async fn the_number_of_calls_does_not_reveal_whether_a_key_exists() {
 
 #[tokio::test]
 async fn a_wrong_secret_does_not_block_the_right_one() {
-    let service = Service::over(MemoryStore::new(), &[("PROCESS_CACHE_SECONDS", "0")]);
+    let service = Service::with_variables(&[("PROCESS_CACHE_SECONDS", "0")]);
     let other = RawApiKey::generate().unwrap().reveal();
     let wrong_secret = format!("{}{}", &service.key[..16], &other[16..]);
     assert_eq!(status_with(&service, &wrong_secret).await, 401);
@@ -123,7 +123,7 @@ async fn an_enabled_key_works_after_at_most_ten_seconds() {
 async fn a_malformed_key_causes_no_call() {
     let service = Service::new();
     assert_eq!(status_with(&service, "cw_malformed").await, 401);
-    assert!(service.calls().is_empty());
+    assert!(service.take_calls().is_empty());
 }
 
 #[tokio::test]
@@ -134,9 +134,9 @@ async fn an_unknown_key_causes_one_read_in_ten_seconds_and_no_write() {
     for seconds in [0, 1, 9] {
         service.send(later(seconds), "GET", "/prices", &key).await;
     }
-    assert_eq!(service.calls(), [Operation::ApiKey]);
+    assert_eq!(service.take_calls(), [Operation::ApiKey]);
     service.send(later(10), "GET", "/prices", &key).await;
-    assert_eq!(service.calls(), [Operation::ApiKey]);
+    assert_eq!(service.take_calls(), [Operation::ApiKey]);
 }
 
 #[tokio::test]
@@ -147,7 +147,7 @@ async fn a_wrong_secret_causes_one_read_and_no_write_and_the_key_stays_valid() {
     for _ in 0..3 {
         assert_eq!(status_with(&service, &wrong_secret).await, 401);
     }
-    assert_eq!(service.calls(), [Operation::ApiKey]);
+    assert_eq!(service.take_calls(), [Operation::ApiKey]);
     assert_eq!(status_with(&service, &service.key).await, 200);
 }
 

@@ -57,11 +57,11 @@ async fn further_requests_over_the_limit_cause_no_call() {
     for _ in 0..6 {
         service.get("/prices/BTC").await;
     }
-    service.calls();
+    service.take_calls();
     for _ in 0..3 {
         assert_eq!(service.get("/prices/BTC").await.status, 429);
     }
-    assert!(service.calls().is_empty());
+    assert!(service.take_calls().is_empty());
 }
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn a_key_can_have_its_own_limit() {
 async fn an_invalid_request_counts_and_reads_no_price() {
     let service = Service::new();
     service.get("/prices/BTC").await;
-    service.calls();
+    service.take_calls();
     service.get("/prices?symbols=NOPE").await;
-    assert_eq!(service.calls(), [Operation::CountRequest]);
+    assert_eq!(service.take_calls(), [Operation::CountRequest]);
 }

@@ -34,7 +34,7 @@ async fn no_request_passes_a_failed_limiter() {
     assert_error(&reply, 503, "SERVICE_UNAVAILABLE");
     assert_eq!(reply.header("retry-after"), Some("5"));
     assert_eq!(reply.header("ratelimit-limit"), None);
-    service.calls();
+    service.take_calls();
     service.store.recover();
     assert_eq!(service.get("/prices/BTC").await.status, 200);
 }
@@ -45,7 +45,7 @@ async fn a_key_that_cannot_be_read_is_a_503() {
     service.store.fail(Operation::ApiKey, throttled());
     let reply = service.get("/prices/BTC").await;
     assert_error(&reply, 503, "SERVICE_UNAVAILABLE");
-    assert_eq!(service.calls(), [Operation::ApiKey]);
+    assert_eq!(service.take_calls(), [Operation::ApiKey]);
     service.store.recover();
     assert_eq!(service.get("/prices/BTC").await.status, 200);
 }
@@ -165,7 +165,7 @@ async fn a_refused_request_does_not_wait_for_its_prices() {
 #[tokio::test]
 async fn a_panic_is_a_500_and_the_process_continues() {
     for (operation, target) in CALLS {
-        let service = Service::over(MemoryStore::new(), &[]);
+        let service = Service::with_variables(&[]);
         service.store.panic(operation);
         let reply = service.get(target).await;
         assert_error(&reply, 500, "INTERNAL_ERROR");

@@ -7,7 +7,7 @@ use crate::errors::assert_error;
 use crate::service::{Service, later, now};
 
 #[tokio::test]
-async fn the_response_has_the_keys_name_limit_remaining_requests_and_expiry() {
+async fn the_response_describes_the_key() {
     let service = Service::new();
     let reply = service.get("/key").await;
     assert_eq!(reply.status, 200);
@@ -31,7 +31,7 @@ async fn the_response_has_the_keys_name_limit_remaining_requests_and_expiry() {
 }
 
 #[tokio::test]
-async fn the_request_needs_a_key_and_counts() {
+async fn the_request_requires_a_key_and_counts_against_the_rate_limit() {
     let service = Service::new();
     for remaining in [4, 3, 2, 1, 0] {
         assert_eq!(service.get("/key").await.body["remaining"], remaining);
@@ -58,11 +58,11 @@ async fn a_failed_limiter_is_a_503() {
 }
 
 #[tokio::test]
-async fn the_first_request_makes_two_calls_and_one_for_the_last_use() {
+async fn the_first_request_reads_the_key_records_its_use_and_counts_the_request() {
     let service = Service::new();
     service.get("/key").await;
     assert_eq!(
-        service.calls(),
+        service.take_calls(),
         [
             Operation::ApiKey,
             Operation::TouchApiKey,

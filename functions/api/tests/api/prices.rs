@@ -1,7 +1,7 @@
 //! Responses with prices.
 
 use contract::catalogue::COINS;
-use shared::testing::{MemoryStore, Operation};
+use shared::testing::Operation;
 
 use crate::errors::assert_error;
 use crate::service::{Service, later, now, price};
@@ -65,7 +65,7 @@ async fn a_migrated_symbol_is_served_with_the_data_of_its_successor() {
         assert_eq!(data[1][name], data[2][name], "{name}");
     }
     assert_eq!(data[1]["name"], "Polygon");
-    let calls = service.calls();
+    let calls = service.take_calls();
     assert_eq!(
         calls
             .iter()
@@ -98,7 +98,7 @@ async fn an_unavailable_migrated_symbol_is_named_as_requested() {
 
 #[tokio::test]
 async fn the_whole_list_has_no_migrated_symbols() {
-    let service = Service::over(MemoryStore::new(), &[]);
+    let service = Service::with_variables(&[]);
     service
         .store
         .insert_price(price("POL", "0.25", Some("2.5e9")));
@@ -189,7 +189,7 @@ async fn head_is_like_get_because_the_gateway_omits_the_body() {
 
 #[tokio::test]
 async fn only_the_symbols_of_the_settings_are_served() {
-    let service = Service::over(MemoryStore::new(), &[("SUPPORTED_SYMBOLS", "ETH,BTC")]);
+    let service = Service::with_variables(&[("SUPPORTED_SYMBOLS", "ETH,BTC")]);
     assert_eq!(service.get("/prices").await.symbols(), ["BTC", "ETH"]);
     assert_eq!(service.get("/prices/SOL").await.status, 404);
 }

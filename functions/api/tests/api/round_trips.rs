@@ -1,6 +1,6 @@
 //! The number of calls to the store for a request.
 
-use shared::testing::{MemoryStore, Operation};
+use shared::testing::Operation;
 
 use crate::service::{Service, later};
 
@@ -9,7 +9,7 @@ async fn a_new_key_causes_its_read_and_a_write_of_its_last_use() {
     let service = Service::new();
     service.get("/prices?symbols=BTC,ETH").await;
     assert_eq!(
-        service.calls(),
+        service.take_calls(),
         [
             Operation::ApiKey,
             Operation::TouchApiKey,
@@ -31,19 +31,19 @@ async fn the_last_use_is_written_after_all_calls_for_the_response() {
 async fn a_warm_request_with_fresh_prices_is_one_call() {
     let service = Service::new();
     service.get("/prices?symbols=BTC,ETH").await;
-    service.calls();
+    service.take_calls();
     service.get_at(later(40), "/prices?symbols=ETH").await;
-    assert_eq!(service.calls(), [Operation::CountRequest]);
+    assert_eq!(service.take_calls(), [Operation::CountRequest]);
 }
 
 #[tokio::test]
 async fn a_warm_request_without_remembered_prices_is_two_calls() {
-    let service = Service::over(MemoryStore::new(), &[]);
+    let service = Service::with_variables(&[]);
     service.get("/prices?symbols=BTC").await;
-    service.calls();
+    service.take_calls();
     service.get("/prices?symbols=BTC,ETH").await;
     assert_eq!(
-        service.calls(),
+        service.take_calls(),
         [Operation::CountRequest, Operation::Prices]
     );
 }
@@ -52,10 +52,10 @@ async fn a_warm_request_without_remembered_prices_is_two_calls() {
 async fn a_keys_first_request_of_a_minute_also_writes_its_last_use() {
     let service = Service::new();
     service.get("/prices/BTC").await;
-    service.calls();
+    service.take_calls();
     service.get_at(later(55), "/prices/BTC").await;
     assert_eq!(
-        service.calls(),
+        service.take_calls(),
         [Operation::TouchApiKey, Operation::CountRequest]
     );
 }
@@ -64,22 +64,22 @@ async fn a_keys_first_request_of_a_minute_also_writes_its_last_use() {
 async fn prices_that_turned_stale_are_read_again_at_once() {
     let service = Service::new();
     service.get_at(later(380), "/prices/BTC").await;
-    service.calls();
+    service.take_calls();
     service.get_at(later(391), "/prices/BTC").await;
     assert_eq!(
-        service.calls(),
+        service.take_calls(),
         [Operation::CountRequest, Operation::Prices]
     );
 }
 
 #[tokio::test]
 async fn nothing_is_remembered_if_process_cache_seconds_is_zero() {
-    let service = Service::over(MemoryStore::new(), &[("PROCESS_CACHE_SECONDS", "0")]);
+    let service = Service::with_variables(&[("PROCESS_CACHE_SECONDS", "0")]);
     service.get("/prices/BTC").await;
-    service.calls();
+    service.take_calls();
     service.get("/prices/BTC").await;
     assert_eq!(
-        service.calls(),
+        service.take_calls(),
         [
             Operation::ApiKey,
             Operation::CountRequest,

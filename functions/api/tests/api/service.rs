@@ -74,7 +74,13 @@ impl Service {
     /// Creates a service with BTC at 103663, ETH at 2587.79, SOL at 0.02345 without a market
     /// capitalisation, and a limit of 5 requests.
     pub(crate) fn new() -> Self {
-        Self::over(MemoryStore::new(), &[("RATE_LIMIT_PER_MINUTE", "5")])
+        Self::with_variables(&[("RATE_LIMIT_PER_MINUTE", "5")])
+    }
+
+    /// Creates a service with the same data and with these environment variables. Without any, the
+    /// limit is the default of 100 requests.
+    pub(crate) fn with_variables(variables: &[(&str, &str)]) -> Self {
+        Self::over(MemoryStore::new(), variables)
     }
 
     /// Creates a service with the same data over this store, and with these environment variables.
@@ -142,7 +148,7 @@ impl Service {
     }
 
     /// Takes the calls to the store since the last call of this method, sorted.
-    pub(crate) fn calls(&self) -> Vec<Operation> {
+    pub(crate) fn take_calls(&self) -> Vec<Operation> {
         let mut calls = self.store.take_calls();
         calls.sort_unstable();
         calls

@@ -12,7 +12,10 @@ use serde_json::{Value, json};
 use super::{Function, FunctionConfig};
 use crate::plan::{FunctionPlan, Pool};
 
-/// Returns a function whose binary is `fixtures/runtime.bash`.
+/// Returns a function whose binary is `fixtures/runtime.bash`. The event selects what the function
+/// does: `fail` returns an error, `crash` exits without a response, `leave` responds with the pid and
+/// exits, and any other event is part of the response. In the environment `broken`, the function exits
+/// at its start.
 pub(crate) fn config(timeout: Duration, environment: &str) -> FunctionConfig {
     let fixture = "src/lambda/fixtures/runtime.bash";
     FunctionConfig {
@@ -63,7 +66,7 @@ async fn a_process_serves_one_event_after_another() {
 }
 
 #[tokio::test]
-async fn at_most_eight_processes_serve_one_event_each_at_a_time() {
+async fn at_most_eight_processes_serve_forty_concurrent_events() {
     let function = function(Duration::from_secs(20)).await;
     let events = (0..40).map(|i| {
         let function = Arc::clone(&function);
@@ -76,7 +79,7 @@ async fn at_most_eight_processes_serve_one_event_each_at_a_time() {
             .entry(field(&response, "pid"))
             .or_default()
             .insert(field(&response, "served"));
-        assert!(fresh, "an event got two responses");
+        assert!(fresh, "two events got the same response");
     }
     assert!(served.len() <= 8, "{} processes", served.len());
     assert_eq!(served.values().map(BTreeSet::len).sum::<usize>(), 40);
@@ -105,7 +108,7 @@ async fn a_crash_fails_only_its_own_event() {
     function.stop().await;
 }
 
-/// This test needs `/proc` to see that a process has ended before its parent waits for it.
+/// Linux only: `/proc` shows a zombie, a process that has ended before its parent has waited for it.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_process_that_ended_between_events_is_replaced() {
