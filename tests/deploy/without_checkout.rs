@@ -250,12 +250,18 @@ async fn the_rollback_workflow_fails_without_a_command_line_in_the_bucket() {
     }}});
     ministack.create_stack("bucket", &stack).await;
     let refused = rollback.run(&ministack, "").await.unwrap_err();
-    assert!(refused.contains("names a command-line binary"), "{refused}");
+    assert!(
+        refused.contains("No deployment record has a binary"),
+        "{refused}"
+    );
     let record = "deployments/20260115T103000Z-deploy-1.json";
     ministack
         .put_object(&bucket(), record, r#"{"artifacts":[]}"#)
         .await;
     let refused = rollback.run(&ministack, "").await.unwrap_err();
-    assert!(refused.contains("names a command-line binary"), "{refused}");
+    assert!(
+        refused.contains("No deployment record has a binary"),
+        "{refused}"
+    );
     assert!(!rollback.folder.path().join("xtask-cloud").exists());
 }

@@ -16,6 +16,7 @@ use shared::rate_limit::Window;
 use shared::settings::ApiSettings;
 use shared::store::ApiStore;
 use shared::timestamp::Timestamp;
+use tracing::Instrument as _;
 
 use crate::access_log::AccessLog;
 use crate::auth::authenticate;
@@ -66,6 +67,8 @@ impl<S: ApiStore + 'static> Api<S> {
     ) -> ApiGatewayV2httpResponse {
         let cold_start = !self.is_warm.swap(true, Ordering::Relaxed);
         let id = event.request_id(lambda_request_id).to_owned();
+        // Adds the request's id to each event of the log that has a cause of the response.
+        let span = tracing::error_span!("request", requestId = id);
         let log = AccessLog::new(id, now, cold_start);
         let exchange = Exchange {
             api: self,
@@ -75,6 +78,7 @@ impl<S: ApiStore + 'static> Api<S> {
             now,
         };
         let response = catch_panic(exchange.respond())
+            .instrument(span)
             .await
             .unwrap_or_else(|error| exchange.error(&error));
         // A failure to log does not change the response.
@@ -227,7 +231,7 @@ impl<S: ApiStore + 'static> Exchange<'_, S> {
         }
         let store = self.api.store.clone();
         let key_id = key_id.clone();
-        tokio::spawn(async move {
+        let touch = async move {
             // The response is complete by now and is sent first.
             tokio::task::yield_now().await;
             match within_limit(&store).touch_api_key(&key_id, now).await {
@@ -242,7 +246,8 @@ impl<S: ApiStore + 'static> Exchange<'_, S> {
                 }
                 Err(error) => tracing::warn!(%error, "the last use of a key could not be written"),
             }
-        });
+        };
+        tokio::spawn(touch.in_current_span());
     }
 }
 

@@ -41,8 +41,13 @@ async fn each_request_has_one_line_with_metrics_and_without_secrets() {
     assert_eq!(requests[1]["coldStart"], false);
     assert_eq!(requests[1]["keyId"], Value::Null);
 
-    // The log has the cause, but no key and no client's address.
-    assert!(log.iter().any(|line| line["level"] == "ERROR"));
+    // The log has the cause with the request's id, but no key and no client's address.
+    for request in requests {
+        let is_cause = |line: &Value| {
+            line["level"] == "ERROR" && line["span"]["requestId"] == request["requestId"]
+        };
+        assert!(log.iter().any(is_cause), "{request}");
+    }
     let text = format!("{log:?}");
     let secret = key.reveal();
     for unwanted in [&*secret, secret.rsplit('_').next().unwrap(), "192.0.2.1"] {

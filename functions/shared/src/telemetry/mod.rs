@@ -29,7 +29,7 @@ pub fn init(level: LogLevel) {
     let lines = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
-        .with_current_span(false)
+        .with_current_span(true)
         .with_span_list(false)
         .with_writer(std::io::stdout);
     if tracing_subscriber::registry()

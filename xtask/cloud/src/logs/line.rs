@@ -45,6 +45,11 @@ pub(super) fn readable(message: &str) -> String {
             || (name == "method" && is_request && line.contains(" /"))
             // Metrics and their dimensions, which other members repeat.
             || name.starts_with(|first: char| first == '_' || first.is_ascii_uppercase());
+        // The span of the API's events has the id of the request.
+        let (name, value) = match value.get("requestId") {
+            Some(id) if name == "span" => ("requestId", id),
+            _ => (&**name, value),
+        };
         if !is_shown && !matches!(value, Value::Null | Value::Bool(false)) {
             // Writing to a string does not fail.
             let _ = write!(line, "  {name}={}", plain(value));
@@ -83,6 +88,8 @@ mod tests {
             readable(line),
             r#"WARN  coin skipped  symbol=BTC  reason="no \"usd\" price""#
         );
+        let cause = r#"{"level":"ERROR","message":"the limiter failed","span":{"name":"request","requestId":"a="}}"#;
+        assert_eq!(readable(cause), "ERROR the limiter failed  requestId=a=");
         assert_eq!(readable("Task timed out"), "Task timed out");
         assert_eq!(readable("[1]"), "[1]");
     }
