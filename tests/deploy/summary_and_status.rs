@@ -45,7 +45,7 @@ async fn the_summary_is_printed_directly_above_the_prompt() {
     let beginning = "summary: 1 REMOVE (OldTopic), 1 REPLACE (Queue), 1 modify; permissions: ";
     assert!(summary.starts_with(beginning), "{summary}");
     assert!(
-        summary.contains(" widened, 0 narrowed; 1 weaker alarms or rollout gates"),
+        summary.contains(" widened, 0 narrowed; weaker alarms or rollout gates: 1"),
         "{summary}"
     );
     // A source archive has no commit.

@@ -8,7 +8,7 @@ use infra::{Environment, RenderedTemplate};
 use crate::failure::Failure;
 use crate::{files, flowchart, runbook, scale, workspace};
 
-/// A part of a document, between two marks.
+/// A part of a document, between two markers.
 struct Part {
     file: &'static str,
     name: &'static str,
@@ -16,8 +16,8 @@ struct Part {
 }
 
 /// Returns every part, from the service's templates in the order of [`Environment::ALL`].
-fn parts(services: &[RenderedTemplate]) -> Vec<Part> {
-    let template = |environment: Environment| &services[environment as usize];
+fn parts(templates: &[RenderedTemplate]) -> Vec<Part> {
+    let template = |environment: Environment| &templates[environment as usize];
     let diagram = |file, environment| Part {
         file,
         name: "diagram",
@@ -35,7 +35,7 @@ fn parts(services: &[RenderedTemplate]) -> Vec<Part> {
         diagram("README.md", Environment::Dev),
         diagram("ARCHITECTURE.md", Environment::Prod),
     ];
-    let costs = scale::tables(services).map(|(name, text)| Part {
+    let costs = scale::tables(templates).map(|(name, text)| Part {
         file: "docs/scale.md",
         name,
         text,
@@ -61,7 +61,7 @@ impl Part {
         let (before, after) = places.ok_or_else(|| {
             let (begin, end) = (begin.trim(), end.trim());
             Failure::new(format!(
-                "could not find the marks of the {} in {file}",
+                "could not find the markers of the part `{}` in {file}",
                 self.name
             ))
             .hint(format!("add the lines {begin} and {end}"))
@@ -75,12 +75,12 @@ impl Part {
 ///
 /// # Errors
 ///
-/// If a document cannot be read or lacks the marks of a part.
-pub fn outdated(services: &[RenderedTemplate]) -> anyhow::Result<Vec<&'static str>> {
+/// If a document cannot be read or lacks the markers of a part.
+pub fn outdated(templates: &[RenderedTemplate]) -> anyhow::Result<Vec<&'static str>> {
     let mut outdated = Vec::new();
-    for part in parts(services) {
+    for part in parts(templates) {
         let (current, written) = part.read()?;
-        if current != written {
+        if current != written && !outdated.contains(&part.file) {
             outdated.push(part.file);
         }
     }
@@ -91,9 +91,9 @@ pub fn outdated(services: &[RenderedTemplate]) -> anyhow::Result<Vec<&'static st
 ///
 /// # Errors
 ///
-/// If a document cannot be read or written, or lacks the marks of a part.
-pub fn update(services: &[RenderedTemplate]) -> anyhow::Result<()> {
-    for part in parts(services) {
+/// If a document cannot be read or written, or lacks the markers of a part.
+pub fn update(templates: &[RenderedTemplate]) -> anyhow::Result<()> {
+    for part in parts(templates) {
         let (current, written) = part.read()?;
         if current != written {
             files::replace(&workspace::root().join(part.file), written, files::PUBLIC)?;

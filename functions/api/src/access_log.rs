@@ -32,13 +32,13 @@ pub(crate) struct AccessLog {
 /// The facts about a request.
 #[derive(Debug, Default)]
 pub(crate) struct Facts {
-    /// `None` if the method is not a token.
+    /// `None` if the method is invalid: not a token of RFC 9110.
     pub(crate) method: Option<Method>,
     /// The name of the route; `None` for an unknown path.
     pub(crate) route: Option<&'static str>,
     /// The masked id of the presented key, valid or not.
     pub(crate) key_id: Option<String>,
-    /// `None` before the limiter has counted the request, and if it failed.
+    /// `None` before the limiter has counted the request, and if the limiter failed.
     pub(crate) quota: Option<Quota>,
     /// The code of the requested currency; `None` without the parameter.
     pub(crate) currency: Option<&'static str>,

@@ -1,4 +1,4 @@
-//! The format `json`: members with names, and amounts with all digits.
+//! The format `json`: members with names, and amounts with all digits, or 12 if they are converted.
 
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
@@ -49,7 +49,7 @@ struct PriceBody<'a> {
     change24h: Option<&'a Decimal>,
     /// The market capitalisation in the currency; null if it is unknown.
     market_cap: Option<&'a Decimal>,
-    /// The provider's time of the price; ours if the provider sends no usable one.
+    /// The provider's time of the price; the time of the fetch if the provider sends no usable time.
     last_updated: Timestamp,
     /// Present and true only if the price is too old to be served as fresh.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -92,7 +92,7 @@ impl<'a> PricesBody<'a> {
         })
     }
 
-    /// Creates the entity tag of the data, without the time of the response.
+    /// Creates the entity tag of everything except the time of the response.
     pub(super) fn tag(&self) -> serde_json::Result<EntityTag> {
         let unavailable = serde_json::to_string(self.unavailable)?;
         let currency = self.currency.map_or("", Currency::code);

@@ -17,8 +17,7 @@ pub(crate) use self::compact::{Columns, CompactBody};
 pub(crate) use self::compact_detail::CompactDetailBody;
 pub(crate) use self::json::PricesBody;
 
-/// A format. Its layout never changes: a layout that today's clients could not read gets another
-/// name.
+/// A format. Its layout never changes: another layout gets another name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
     Json,
@@ -31,7 +30,7 @@ pub(crate) enum Format {
 #[derive(Debug)]
 pub(crate) struct Representation {
     pub(crate) body: String,
-    /// The tag of the prices; `None` if the text contains the time of the response.
+    /// The tag of the prices; `None` if a compact body contains the time of the response.
     pub(crate) tag: Option<EntityTag>,
 }
 

@@ -12,7 +12,7 @@ async fn health(service: &Service, seconds: u32) -> Reply {
 }
 
 #[tokio::test]
-async fn a_recent_update_is_healthy_and_needs_no_key() {
+async fn a_recent_update_is_healthy_and_the_check_needs_no_key() {
     let service = Service::new();
     let reply = health(&service, 900).await;
     assert_eq!(reply.status, 200);
@@ -111,7 +111,7 @@ async fn a_table_that_never_responds_does_not_delay_the_check_forever() {
 async fn the_five_seconds_begin_at_the_end_of_the_read() {
     let service = Service::new();
     service.store.hang(Operation::UpdateStatus);
-    // The read ends after five seconds.
+    // The read times out after five seconds; the result is then remembered for five more.
     health(&service, 0).await;
     service.store.recover();
     service.take_calls();

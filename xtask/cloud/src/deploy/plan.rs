@@ -151,8 +151,8 @@ pub(crate) async fn admit(
 ///
 /// # Errors
 ///
-/// If the operator declines. If there is neither `--yes` nor a terminal, because the deploy would then
-/// be declined after the deletion. If the deletion would delete a table without
+/// If the operator declines. If there is neither `--yes` nor a terminal: the deploy would be declined
+/// later, when the stack is already deleted. If the deletion would delete a table without
 /// `--allow-table-replacement`.
 async fn approve_replacement(
     context: &Context<'_>,
@@ -186,7 +186,7 @@ async fn approve_replacement(
     Ok(())
 }
 
-/// Reads the reason for a stack's status: its own, and the resources that failed.
+/// Reads the reason for a stack's status: the stack's status reason, and the failures of its resources.
 async fn cause(client: &Client, stack: &Stack) -> Option<String> {
     let mut parts: Vec<String> = stack.status_reason.iter().cloned().collect();
     match events::read_last_failures(client, stack).await {
@@ -219,7 +219,7 @@ impl ExistingStacks {
         })
     }
 
-    /// Detects the drift of each stack, by its name.
+    /// Detects the drift of each stack. The keys of the map are the stacks' names.
     pub(crate) async fn detect_drift(
         &self,
         context: &Context<'_>,
@@ -258,7 +258,7 @@ pub(crate) struct DriftBefore {
 /// The hint after a rollback.
 const AFTER_A_ROLLBACK: &str = "pass --realign to deploy from the version that serves, or --on-drift revert to deploy and to revert all drift in one operation";
 
-/// The hint after the deletion of a table outside the stack.
+/// The hint if somebody deleted a table of the stack by hand.
 const AFTER_A_DELETED_TABLE: &str =
     "restore the table with its data, as docs/operating.md#replace-a-deleted-table describes";
 
@@ -281,8 +281,8 @@ impl DriftBefore {
         self.stacks.values().flat_map(Drift::rollbacks)
     }
 
-    /// Returns true if an alias that CodeDeploy moves serves another version than the
-    /// stack's. CodeDeploy refuses a deployment from another version than the alias's.
+    /// Returns true if an alias that CodeDeploy moves serves a version other than that in the stack.
+    /// CodeDeploy refuses a deployment whose current version is not the one that the alias serves.
     ///
     /// <https://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file-structure-resources.html>
     fn has_moved_traffic(&self, environment: Environment) -> bool {
@@ -325,8 +325,8 @@ impl DriftBefore {
 ///
 /// # Errors
 ///
-/// If the choice is `stop`, if there is drift and neither a choice nor a terminal, if the
-/// detection fails without `--on-drift continue`, or if a revert would create an empty table in
+/// If the choice is `stop`, if the choice is `continue` after a rollback whose alias CodeDeploy moves,
+/// if there is drift and neither a choice nor a terminal, if the detection fails without `--on-drift continue`, or if a revert would create an empty table in
 /// place of a deleted one.
 pub(crate) async fn decide_on_drift(
     context: &Context<'_>,
@@ -461,8 +461,7 @@ pub(crate) struct Plan {
     /// The permissions and safeguards that the service's template changes.
     pub(crate) security: Security,
     pub(crate) drifted: Drifted,
-    /// The rollbacks to revert: these aliases serve the stack's version again after the
-    /// execution.
+    /// The rollbacks to revert. After the execution, their aliases serve the stack's version again.
     pub(crate) traffic_to_restore: Vec<Rollback>,
     pub(crate) before: DriftBefore,
     pub(crate) phase: Phase,
@@ -772,7 +771,7 @@ impl fmt::Display for Summary<'_> {
         write!(f, "; permissions: {widened} widened, {narrowed} narrowed")?;
         let weakened = self.security.weakened.len();
         if weakened > 0 {
-            write!(f, "; {weakened} weaker alarms or rollout gates")?;
+            write!(f, "; weaker alarms or rollout gates: {weakened}")?;
         }
         if self.restored > 0 {
             write!(f, "; aliases to move back: {}", self.restored)?;
@@ -784,7 +783,8 @@ impl fmt::Display for Summary<'_> {
     }
 }
 
-/// Returns the number of changes of one kind, with the first resources unless the kind is harmless.
+/// Describes the changes of one kind: their number and, unless the kind is harmless, the names of the
+/// first resources.
 fn named(kind: &Action, ids: &[&str]) -> String {
     let count = ids.len();
     if matches!(kind, Action::Modify | Action::Add) {
@@ -870,7 +870,7 @@ mod tests {
         assert_eq!(
             summary.to_string(),
             "summary: 5 REMOVE (Q1, Q2, Q3, Q4 and 1 more), 1 REPLACE (Table), 1 modify, 2 add; \
-             permissions: 2 widened, 3 narrowed; 2 weaker alarms or rollout gates; \
+             permissions: 2 widened, 3 narrowed; weaker alarms or rollout gates: 2; \
              aliases to move back: 1; commit 0a1b2c3d4e, with uncommitted changes"
         );
     }

@@ -63,7 +63,7 @@ impl<'a> KeyRow<'a> {
         }
     }
 
-    /// Returns an item that cannot be read as a key.
+    /// Returns the row of an item that cannot be read as a key.
     fn malformed(key_id: &'a str) -> Self {
         Self {
             key_id,
@@ -77,7 +77,8 @@ impl<'a> KeyRow<'a> {
     }
 
     fn cells(&self) -> [String; 7] {
-        let or = |value: Option<String>, none: &str| match value {
+        // A malformed key has no `created_at`: all of its other cells are `-`.
+        let cell = |value: Option<String>, none: &str| match value {
             _ if self.created_at.is_none() => "-".to_owned(),
             value => value.unwrap_or_else(|| none.to_owned()),
         };
@@ -85,12 +86,12 @@ impl<'a> KeyRow<'a> {
         let limit = self.rate_limit_per_minute.map(|limit| limit.to_string());
         [
             self.key_id.to_owned(),
-            or(self.name.map(ToOwned::to_owned), "-"),
+            cell(self.name.map(ToOwned::to_owned), "-"),
             self.state.to_owned(),
-            or(time(self.created_at), "-"),
-            or(time(self.last_used_at), "never"),
-            or(time(self.expires_at), "never"),
-            or(limit, "default"),
+            cell(time(self.created_at), "-"),
+            cell(time(self.last_used_at), "never"),
+            cell(time(self.expires_at), "never"),
+            cell(limit, "default"),
         ]
     }
 }

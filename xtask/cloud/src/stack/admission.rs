@@ -142,7 +142,7 @@ impl Refusal {
                 stack.command("describe-stack-events")
             ),
             Refusal::Busy => {
-                "another deploy keeps changing the stack: wait for its end, then try again".to_owned()
+                "another deploy keeps changing the stack: wait until that deploy ends, then try again".to_owned()
             }
         })
     }
@@ -244,7 +244,7 @@ mod tests {
             }
 
             #[test]
-            fn a_failed_or_busy_stack_gets_no_change_set(
+            fn a_busy_stack_or_one_whose_creation_or_deletion_failed_gets_no_change_set(
                 allowed in any_allowed(),
                 status in any_status()
             ) {
