@@ -54,18 +54,18 @@ fn every_template_is_well_below_the_size_limit_of_a_request() {
 
 #[test]
 fn a_template_above_the_size_limit_is_rejected_with_its_size() {
-    let refused = |bytes: usize| {
+    let check_size = |bytes: usize| {
         let empty = json!({"Description": "", "Resources": {}})
             .to_string()
             .len();
         let template = json!({"Description": "x".repeat(bytes - empty), "Resources": {}});
         validate::refuse_faulty("crypto-watch-dev", &template).map_err(|error| error.to_string())
     };
-    assert_eq!(refused(TEMPLATE_BYTES), Ok(()));
+    assert_eq!(check_size(TEMPLATE_BYTES), Ok(()));
     let words = "the template of crypto-watch-dev is not valid: Template: 51201 bytes, and \
                  CloudFormation takes at most 51200 in a request; move resources to another stack \
                  (template-size)";
-    assert_eq!(refused(TEMPLATE_BYTES + 1), Err(words.to_owned()));
+    assert_eq!(check_size(TEMPLATE_BYTES + 1), Err(words.to_owned()));
 }
 
 fn resources_of(template: &Value) -> impl Iterator<Item = (&String, &Value)> {
@@ -98,7 +98,7 @@ fn every_generated_part_of_a_document_is_current() {
 }
 
 #[test]
-fn every_resource_has_the_tags_of_its_environment_in_the_form_of_its_type() {
+fn every_resource_that_can_have_tags_has_the_project_tag_in_the_form_of_its_type() {
     for named in render::all(&Artifacts::placeholder()).unwrap() {
         for (id, resource) in resources_of(named.template.as_value()) {
             let kind = resource["Type"].as_str().unwrap();

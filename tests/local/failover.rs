@@ -6,8 +6,8 @@ use tests::http::eventually;
 use tests::local_stack::{LocalStack, Service, command};
 use tests::scripted::{Answer, Scripted};
 
-/// The time limit for each condition: long enough for a second round of the faults on a busy
-/// machine.
+/// The time limit for each condition: long enough for the list of `--feed-fault` to repeat
+/// once on a busy machine.
 const LIMIT: Duration = Duration::from_secs(40);
 
 #[tokio::test]
@@ -49,7 +49,7 @@ async fn the_second_provider_keeps_prices_fresh_while_the_first_fails() {
 }
 
 #[tokio::test]
-async fn providers_in_set_options_replace_the_built_in_feed() {
+async fn providers_given_with_the_option_set_replace_the_built_in_feed() {
     let stack = LocalStack::start(&[
         "--set",
         "EXTERNAL_API_URL=http://provider.invalid",
@@ -97,8 +97,8 @@ async fn stored_prices_are_served_during_an_outage_of_both_providers() {
         "MAX_PRICE_AGE_SECONDS=7",
     ])
     .await;
-    // The stack waits for its first run, which gets the usable response. The next usable one
-    // comes ten seconds later, and the health check reads every five seconds.
+    // The stack waits for its first run, which gets the usable response. Five faults, one
+    // every two seconds, precede the next usable one. `/health` reads the table every five seconds.
     for (what, stale, health) in [
         ("stale prices in an outage", true, 503),
         ("fresh prices after the outage", false, 200),

@@ -5,14 +5,14 @@ use std::io::Write as _;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-/// Compresses `bytes` if the client's `Accept-Encoding` allows gzip and the result is shorter, or
-/// if it allows only gzip. Returns `None` if the bytes must be sent uncompressed.
+/// Compresses `bytes` if the client accepts gzip and does not prefer uncompressed bytes, and if the
+/// result is shorter or the client accepts only gzip. Otherwise returns `None`.
 pub(crate) fn gzip(bytes: &[u8], accept_encoding: &str) -> Option<Vec<u8>> {
     let accepted = Gzip::accepted(accept_encoding);
     if accepted == Gzip::No {
         return None;
     }
-    // The highest level takes longer, and its result is longer for texts as short as ours.
+    // Not the highest level: it is slower, and compresses texts as short as ours less.
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(bytes).ok()?;
     let compressed = encoder.finish().ok()?;
@@ -23,6 +23,7 @@ pub(crate) fn gzip(bytes: &[u8], accept_encoding: &str) -> Option<Vec<u8>> {
 /// The client's acceptance of gzip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Gzip {
+    /// The client refuses gzip, or prefers uncompressed bytes.
     No,
     Yes,
     /// The client does not accept uncompressed bytes.

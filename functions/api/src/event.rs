@@ -36,7 +36,8 @@ pub(crate) struct Request {
     pub(crate) accept_encoding: String,
     /// The `If-None-Match` header; empty if there is none.
     pub(crate) if_none_match: String,
-    /// The API key; `None` if it is missing or malformed, which no response distinguishes.
+    /// The API key; `None` if it is missing or malformed. Responses do not tell the two
+    /// apart.
     pub(crate) api_key: Option<RawApiKey>,
 }
 

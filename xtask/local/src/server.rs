@@ -113,12 +113,13 @@ impl Server {
         Server { stop, task }
     }
 
-    /// Serves a router.
+    /// Serves a router over plain TCP.
     pub fn start(listener: TcpListener, router: Router) -> Self {
         Server::serve(listener, router)
     }
 
-    /// Serves a router, whose handlers can read the addresses of their clients.
+    /// Serves a router on any listener, TCP or TLS. Handlers can extract the client's address as a
+    /// [`Peer`].
     pub(crate) fn serve<L>(listener: L, router: Router) -> Self
     where
         L: Listener<Addr = SocketAddr>,

@@ -1,6 +1,7 @@
 //! The format `compact-detail`: the detail of one coin for a watch, at most 900 bytes.
 //!
-//! A chart has two digits for a point: the height between the low and the high of the chart.
+//! A chart gives each point as a number of at most two digits: its height between the chart's low and
+//! high.
 
 use serde::Serialize;
 use shared::currency::Currency;
@@ -17,7 +18,7 @@ use crate::prices::FoundPrices;
 pub(crate) struct CompactDetailBody<'a>(
     /// The symbol; `*` follows it if the price is stale.
     String,
-    /// Units of the currency for one coin: US dollars without the parameter `currency`.
+    /// The price of one coin in the currency. Without the parameter `currency`, that is US dollars.
     &'a Decimal,
     /// The change over 24 hours in hundredths of a percent, rounded to a whole number; null if it
     /// is unknown or does not fit into 64 bits.
@@ -50,8 +51,8 @@ pub(crate) struct CompactDetailBody<'a>(
     Option<Currency>,
 );
 
-/// A chart: the point at index `i` is the last sample of the `step` seconds from `start + i * step`
-/// on.
+/// A chart: the point at index `i` is the last sample in the `step` seconds that begin at
+/// `start + i * step`.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct CompactChart(

@@ -24,7 +24,7 @@ async fn the_columns_are_symbols_prices_and_changes_in_the_order_of_the_request(
 }
 
 #[tokio::test]
-async fn a_path_of_one_symbol_and_the_whole_list_have_the_format_too() {
+async fn the_format_also_works_for_one_symbol_and_for_the_whole_list() {
     let service = Service::new();
     let one = service.get("/prices/ETH?format=compact").await;
     assert_eq!(one.text, r#"["ETH",[2587.79],[-150]]"#);
@@ -60,7 +60,7 @@ async fn a_star_follows_the_symbol_of_a_stale_price() {
         .get_at(later(391), "/prices?symbols=BTC,ETH&format=compact")
         .await;
     assert_eq!(reply.text, r#"["BTC*ETH",[103663,2600],[-150,-150]]"#);
-    // The next update is due 300 s after the newest fetch.
+    // A newer price is expected 315 s after the newest fetch: 300 s to the next update, and a margin.
     assert_eq!(reply.header("cache-control"), Some("private, max-age=224"));
 }
 
@@ -151,8 +151,8 @@ async fn the_tag_covers_only_the_data_of_the_format() {
     assert_eq!(again.status, 304);
 }
 
-/// Twenty coins with the provider's full precision: each number is a float in its shortest text,
-/// and each price has all digits of a float.
+/// Twenty coins with the provider's full precision: random floats, written with as many digits as they
+/// need.
 fn coins(change: impl Strategy<Value = f64> + Clone) -> impl Strategy<Value = Vec<Price>> {
     let figures = (0.1_f64..1.0, change.prop_map(|change| change.to_string()));
     proptest::collection::vec(figures, 20).prop_map(|figures| {

@@ -131,8 +131,8 @@ pub(crate) async fn describe(client: &Client, stack: &str) -> Result<Option<Stac
     }))
 }
 
-/// Reads a stack that exists. Retries after throttling and lost connections, because an operation on
-/// the stack may have begun or ended.
+/// Reads a stack that must exist. Retries after throttling and lost connections: an operation on the
+/// stack may be running, and the command must not lose sight of it.
 pub(crate) async fn existing(
     client: &Client,
     stack: &str,
@@ -216,8 +216,8 @@ pub(crate) async fn delete_empty(client: &Client, stack: &Stack) -> anyhow::Resu
     .await
 }
 
-/// Returns true if no operation runs. New statuses of CloudFormation are expected to have the same
-/// suffix.
+/// Returns true if the status does not end in `_IN_PROGRESS`, as that of every running operation does.
+/// `REVIEW_IN_PROGRESS`, without an operation, is not at rest either.
 pub(crate) fn is_at_rest(status: &StackStatus) -> bool {
     !status.as_str().ends_with("_IN_PROGRESS")
 }
