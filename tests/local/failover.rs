@@ -97,8 +97,8 @@ async fn stored_prices_are_served_during_an_outage_of_both_providers() {
         "MAX_PRICE_AGE_SECONDS=7",
     ])
     .await;
-    // The stack waits for its first run, which gets the usable response. Five faults, one
-    // every two seconds, precede the next usable one. `/health` reads the table every five seconds.
+    // The stack waits for its first run, which gets the usable response. Four unusable
+    // ones follow, so the next usable one comes ten seconds later. `/health` reads the table every five seconds.
     for (what, stale, health) in [
         ("stale prices in an outage", true, 503),
         ("fresh prices after the outage", false, 200),

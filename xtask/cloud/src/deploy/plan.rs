@@ -258,7 +258,7 @@ pub(crate) struct DriftBefore {
 /// The hint after a rollback.
 const AFTER_A_ROLLBACK: &str = "pass --realign to deploy from the version that serves, or --on-drift revert to deploy and to revert all drift in one operation";
 
-/// The hint if somebody deleted a table of the stack by hand.
+/// The hint if a table of the stack was deleted by hand.
 const AFTER_A_DELETED_TABLE: &str =
     "restore the table with its data, as docs/operating.md#replace-a-deleted-table describes";
 
