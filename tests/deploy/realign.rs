@@ -118,7 +118,7 @@ async fn realigns_after_a_rollback(environment: Environment) {
     let deployed = rolled_back.deploy(&["--realign", "--yes"]).await;
     assert_outcome(&deployed, 0, "deployed");
     assert_says(&deployed, "stays at version 1; the stack's version is 2");
-    assert_says(&deployed, "realigned; no traffic has moved");
+    assert_says(&deployed, ": realigned");
     // Only the alias is compared, because the emulator also lists the resources that refer to it.
     let lines = deployed.json_lines();
     let first = events(&lines, "change-set")[0]["changes"]
@@ -177,7 +177,7 @@ async fn a_realigned_stack_stays_realigned_if_other_drift_stops_the_deploy() {
     rolled_back.ministack.change_queue(&queue, 3_600).await;
     let stopped = rolled_back.deploy(&["--realign", "--yes"]).await;
     assert_outcome(&stopped, 1, "failed");
-    assert_says(&stopped, "realigned; no traffic has moved");
+    assert_says(&stopped, ": realigned");
     assert_says(
         &stopped,
         "nothing was deployed: changed outside the stack: UpdateDeadLetters\n",
@@ -271,7 +271,7 @@ async fn a_plan_with_realign_only_realigns_and_the_next_plan_deploys() {
     assert_says(&realigned, "with --external-api-url");
     assert_says(
         &realigned,
-        "nothing was deployed: plan or deploy now, without --realign",
+        "the stack is realigned; to deploy your changes, plan or deploy now, without --realign",
     );
     assert_eq!(rolled_back.live_version().await, "1");
     assert_eq!(
@@ -396,7 +396,7 @@ async fn leftover_weights_are_removed_first_and_the_change_set_pins_the_live_ver
         "crypto-watch-api-prod stays at version 7; the stack's version is 8",
     );
     assert_says(&run, "removes the weight 10 % on version 8");
-    assert_says(&run, "crypto-watch-prod: realigned; no traffic has moved");
+    assert_says(&run, "crypto-watch-prod: realigned");
     let requests = endpoint.all_requests();
     let position = |action: &str| requests.iter().position(|request| request.calls(action));
     assert!(
@@ -425,7 +425,7 @@ async fn a_realignment_that_would_change_more_is_refused_and_its_change_set_dele
         assert_outcome(&refused, 1, "failed");
         assert_says(
             &refused,
-            "nothing was realigned: it would change more than the alias",
+            "nothing was realigned: the change set would change more than the aliases",
         );
         assert!(endpoint.requests("ExecuteChangeSet").is_empty());
         assert_eq!(endpoint.requests("DeleteChangeSet").len(), 1);

@@ -53,7 +53,7 @@ async fn invoke_can_use_the_table_of_a_running_stack() {
 }
 
 #[tokio::test]
-async fn a_table_that_does_not_respond_is_one_error_with_a_hint() {
+async fn a_table_that_does_not_respond_causes_an_error_with_a_hint() {
     let endpoint = ["--table-endpoint", "http://127.0.0.1:1"];
     let event = sample("api.json");
     let arguments = ["invoke", "api", "--event", &event];

@@ -72,8 +72,8 @@ fn scopes(with_domain: bool) -> BTreeMap<String, Scope> {
     scopes
 }
 
-/// Returns true if a resource of a policy has the format. A `*` of the policy counts as plain
-/// text, so `table/x` and `table/x/index/*` have different formats.
+/// Returns true if a resource of a policy has the format. A `*` in the resource counts as
+/// plain text, so `table/*` does not have the format `table/${TableName}/index/${IndexName}`.
 fn has_form(resource: &str, form: &str) -> bool {
     let Some((literal, rest)) = form.split_once("${") else {
         return resource == form;
@@ -88,7 +88,8 @@ fn has_form(resource: &str, form: &str) -> bool {
         .map(|(at, char)| (at + char.len_utf8(), char))
         .take_while(|(_, char)| is_path || !":/".contains(*char))
         .map(|(end, _)| end);
-    // A path may be empty, such as the one after `/apis`.
+    // A variable that ends in `...` may match nothing: the format of `/apis` in scopes.yaml includes
+    // `/apis` itself.
     let shortest = if is_path { Some(0) } else { None };
     shortest
         .into_iter()
@@ -156,7 +157,7 @@ fn assert_each_resource_is_for_an_action(
         let actions = &statement.actions;
         assert!(
             is_for_an_action,
-            "{role}: {resource} is no resource of {actions:?}"
+            "{role}: AWS checks {resource} for none of {actions:?}"
         );
     }
 }

@@ -6,7 +6,7 @@ mod actionlint;
 mod commands;
 mod pins;
 mod privileges;
-// The workflows run these scripts on Linux, whose programs have options that those of macOS lack.
+// These tests run the workflows' scripts, which use options that only the programs of Linux have.
 #[cfg(target_os = "linux")]
 mod scripts;
 

@@ -27,7 +27,7 @@ pub fn text(text: &str) -> anyhow::Result<()> {
 }
 
 /// Prints data as [`text()`] does. Returns true if stdout still has a reader: a command that
-/// prints without an end exits when there is no reader.
+/// prints endlessly exits when there is no reader.
 pub fn reaches_reader(text: &str) -> anyhow::Result<bool> {
     write(&escape::lines(text))
 }
@@ -95,13 +95,14 @@ pub fn deliver(text: &str) -> anyhow::Result<()> {
 /// terminal.
 fn has_no_reader(error: &std::io::Error) -> bool {
     const EIO: i32 = 5;
-    let is_terminal = || {
+    // A closed terminal no longer answers isatty, but it is still a character device.
+    let is_character_device = || {
         let stdout = std::io::stdout().as_fd().try_clone_to_owned().ok()?;
         let metadata = std::fs::File::from(stdout).metadata().ok()?;
         Some(metadata.file_type().is_char_device())
     };
     error.kind() == ErrorKind::BrokenPipe
-        || (error.raw_os_error() == Some(EIO) && is_terminal() == Some(true))
+        || (error.raw_os_error() == Some(EIO) && is_character_device() == Some(true))
 }
 
 /// Prints one value as one line of JSON.
@@ -147,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn colours_require_a_terminal_that_does_not_refuse_them() {
+    fn colours_require_a_terminal_and_no_variable_that_refuses_them() {
         let with = |name: &'static str, value: &'static str| {
             move |asked: &str| (asked == name).then(|| OsString::from(value))
         };

@@ -31,8 +31,8 @@ impl EntityTag {
     }
 
     /// Returns true if an `If-None-Match` header contains this tag, by the weak comparison (RFC
-    /// 9110, section 13.1.2). A malformed header contains no tag: a complete response is always
-    /// correct.
+    /// 9110, section 13.1.2). A malformed header never matches, because a complete response is
+    /// always correct.
     pub(crate) fn matches(&self, if_none_match: &str) -> bool {
         let list = if_none_match.trim_matches(OWS);
         if list == "*" {

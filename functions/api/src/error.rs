@@ -10,8 +10,8 @@ use shared::timestamp::Timestamp;
 /// Seconds until a retry after a failure of the store: enough for the store to recover, and
 /// short enough for a waiting person.
 const STORE_RETRY_AFTER: u32 = 5;
-/// Seconds until a retry for a price or a rate that does not exist yet. One of the next update runs
-/// stores it.
+/// Seconds until a retry for a price that does not exist yet, or for a rate that does not exist yet or
+/// is too old. One of the next update runs stores it.
 const UPDATE_RETRY_AFTER: u32 = 60;
 
 /// The error of a request. Its text is for the client; internal causes are only in the log.
@@ -30,7 +30,7 @@ pub(crate) enum ApiError {
         parameter: &'static str,
         allowed: Vec<&'static str>,
     },
-    #[error("The parameter {name} is not supported, only {}.", .supported.join(", "))]
+    #[error("The parameter {name} is not supported. The supported parameters are {}.", .supported.join(", "))]
     UnsupportedParameter {
         name: String,
         supported: &'static [&'static str],
@@ -132,7 +132,7 @@ pub(crate) enum ErrorCode {
     ServiceUnavailable,
     // None of the requested symbols has a price yet.
     NoPrice,
-    // The requested currency has no rate of the last 24 hours.
+    // The requested currency has no rate from the last 24 hours.
     NoRate,
 }
 
@@ -181,7 +181,7 @@ pub(crate) struct ErrorBody {
 struct ErrorDetails {
     /// The symbols as requested, trimmed and in upper case.
     unsupported_symbols: Vec<String>,
-    /// Those of the symbols that another coin has replaced, with the symbol of that coin.
+    /// The unsupported symbols whose coin was replaced by another coin, each with the new coin's symbol.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     migrated: BTreeMap<String, &'static str>,
 }

@@ -6,7 +6,7 @@ use lambda_http::http::Method;
 
 use crate::error::ApiError;
 
-/// The route of the request's key. The gateway has no such route: `$default` covers it.
+/// The route that describes the API key of the request. The gateway has no such route: `$default` covers it.
 pub(crate) const GET_KEY: &str = "GET /key";
 
 /// The methods of every route, for the `Allow` header.
@@ -17,7 +17,7 @@ pub(crate) enum Route {
     Prices,
     /// The symbol, not validated.
     Price(String),
-    /// The key of the request itself.
+    /// The API key of the request.
     Key,
     Health,
 }

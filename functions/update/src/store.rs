@@ -1,7 +1,7 @@
 //! Writes prices and rates, each with its slot of the history: all in one transaction, or one by
 //! one if the transaction fails.
 //!
-//! One transaction replaces one signed call for each value. docs/scale.md has the numbers. Both
+//! The transaction is one signed call instead of one for each value. docs/scale.md has the numbers. Both
 //! ways of writing a value have the same result.
 
 use std::time::Duration;

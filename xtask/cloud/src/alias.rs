@@ -190,8 +190,8 @@ pub(crate) async fn list_versions(
 ///
 /// # Errors
 ///
-/// If something else has moved the alias since `alias` was read, if the call fails, or if the
-/// alias does not stay at the version.
+/// If something else has moved the alias since `alias` was read, if the alias is not in the wanted state
+/// afterwards, or if its state cannot be read.
 pub(crate) async fn move_to(
     client: &Client,
     function: &str,
@@ -237,7 +237,7 @@ pub(crate) async fn move_to(
             "{function} was moved to version {to}, but this could not be verified"
         ))),
         (Ok(_), Ok(now)) => Err(Failure::new(format!(
-            "{function} was moved to version {to}, but is at version {} again",
+            "{function} was moved to version {to}, but its alias has changed since then: it is at version {}",
             now.version
         ))
         .hint("find out what else moves the alias, then rerun")

@@ -98,6 +98,7 @@ impl fmt::Display for RecordedOutcome {
             RecordedOutcome::RolledBack => "rolled back",
             RecordedOutcome::Failed => "failed",
             RecordedOutcome::Interrupted => "interrupted",
+            // Nothing else is known of the deployment.
             RecordedOutcome::Unknown => "recorded",
         })
     }
@@ -166,7 +167,7 @@ impl Deployment {
 /// Reads the record of the newest deployment that published this version of a function. If there is no
 /// such record, or if `version` is `None`, reads the newest record with any versions. Searches at most
 /// [`MAX_READ`] records.
-pub(crate) async fn find_by_version(
+pub(crate) async fn find_by_version_or_newest(
     bucket: &Bucket<'_>,
     function: Function,
     version: Option<&str>,
@@ -259,7 +260,7 @@ pub(crate) async fn find_commit(
     function: Function,
     version: &str,
 ) -> Option<Commit> {
-    let record = find_by_version(bucket, function, Some(version))
+    let record = find_by_version_or_newest(bucket, function, Some(version))
         .await
         .ok()??;
     let recorded = record.versions.get(function.name())?;
@@ -310,9 +311,9 @@ pub(crate) async fn warn_of_missing_zips(
     match missing.await {
         Ok(missing) if missing.is_empty() => Ok(()),
         Ok(missing) => report.warn(&format!(
-            "a rollback to the deployed version would fail: {} is missing in the bucket {}; restore an earlier version of the object there",
-            missing.join(", "),
-            bucket.name
+            "if this deploy fails, CloudFormation cannot return to the deployed version: the bucket {} lacks {}; restore an earlier version of each object there",
+            bucket.name,
+            missing.join(", ")
         )),
         Err(error) => report.warn(&format!(
             "could not check the zips that a rollback needs: {error:#}"
@@ -599,7 +600,7 @@ mod tests {
 
         proptest! {
             #[test]
-            fn the_last_ten_deployments_that_did_not_fail_are_kept_and_all_later_ones(
+            fn every_record_since_the_tenth_last_deployment_that_did_not_fail_is_kept(
                 outcomes in prop::collection::vec(any_outcome(), 0..60)
             ) {
                 let outdated = count_outdated(&outcomes);
@@ -609,14 +610,14 @@ mod tests {
                     RecordedOutcome::Interrupted,
                 ];
                 for (index, outcome) in outcomes.iter().enumerate() {
-                    let newer = outcomes[index..].iter();
-                    let later = newer.filter(|one| !failed.contains(one)).count();
+                    let from_here = outcomes[index..].iter();
+                    let not_failed = from_here.filter(|one| !failed.contains(one)).count();
                     let expected = if failed.contains(outcome) {
-                        later >= KEPT
+                        not_failed >= KEPT
                     } else {
-                        later > KEPT
+                        not_failed > KEPT
                     };
-                    prop_assert_eq!(index < outdated, expected, "{}", later);
+                    prop_assert_eq!(index < outdated, expected, "{}", not_failed);
                 }
             }
         }

@@ -1,5 +1,6 @@
-//! The secrets that a stack refers to: their current versions, and the hiding of their values.
-//! CloudFormation reads the secrets when it executes a change set; this program never reads them.
+//! The secrets that a stack refers to. Finds their current versions, and hides providers' keys in the
+//! values that a command shows. CloudFormation reads a secret when it executes a change set; this program
+//! reads only the ids of its versions.
 
 use aws_sdk_secretsmanager::operation::describe_secret::{
     DescribeSecretError, DescribeSecretOutput,

@@ -85,6 +85,7 @@ async fn read_deployment(
     live: Option<&str>,
 ) -> anyhow::Result<Option<Deployed>> {
     let bucket = Bucket::in_account(aws, stack.account(), environment);
-    let record = deployment_records::find_by_version(&bucket, Function::Api, live).await?;
+    let record =
+        deployment_records::find_by_version_or_newest(&bucket, Function::Api, live).await?;
     Ok(record.map(Deployed::from))
 }

@@ -1,4 +1,4 @@
-//! The examples of the description: responses of the API over a table in memory.
+//! The examples in the `OpenAPI` description: responses of the API over a table in memory.
 
 use contract::routes::{GET_HEALTH, GET_PRICE, GET_PRICES};
 use lambda_http::Body;
@@ -44,7 +44,7 @@ enum State {
 
 use State::{Defect, Exhausted, NoKey, Normal, Outage, Stale};
 
-/// Name, summary, operations, target and state of the service.
+/// The example's name and summary, its operations, the request's target, and the service's state.
 type Request = (
     &'static str,
     &'static str,
@@ -119,7 +119,7 @@ const REQUESTS: &[Request] = &[
     ),
     (
         "DetailInEuros",
-        "The detail of a coin in euros; samples of times without a rate are left out",
+        "The detail of a coin in euros; a sample is left out if there is no rate for its time",
         &[GET_PRICE],
         "/prices/BTC?include=detail&currency=EUR",
         Normal,
@@ -211,7 +211,7 @@ const REQUESTS: &[Request] = &[
     ),
     (
         "NoRate",
-        "The currency has no rate yet",
+        "The currency has no rate from the last 24 hours",
         WITH_PRICES,
         "/prices/BTC?currency=GBP",
         Normal,
@@ -322,7 +322,7 @@ async fn respond(target: &str, state: State) -> (i64, Value) {
         panic!("{target} has no text");
     };
     let value: Value = serde_json::from_str(&body).unwrap();
-    // The examples have few digits, so that a float keeps all of them.
+    // No number in the examples has more digits than a float can keep.
     assert_eq!(value.to_string(), body);
     (response.status_code, value)
 }

@@ -47,7 +47,8 @@ async fn all_invalid_keys_get_the_same_response() {
         answers.push(reply.text);
     }
     service.change_key(|key| key.enabled = false);
-    // The request with the wrong secret has read the key, which is then remembered for a minute.
+    // The request with the wrong secret has loaded the key into the memory for a minute, so the change
+    // takes effect after 60 seconds.
     answers.push(service.get_at(later(60), "/prices/BTC").await.text);
     service.change_key(|key| {
         key.enabled = true;
@@ -110,7 +111,7 @@ async fn a_disabled_key_works_for_at_most_a_minute_more() {
 }
 
 #[tokio::test]
-async fn an_enabled_key_works_after_at_most_ten_seconds() {
+async fn a_key_that_is_enabled_again_works_after_at_most_ten_seconds() {
     let service = Service::new();
     service.change_key(|key| key.enabled = false);
     assert_eq!(service.get("/prices/BTC").await.status, 401);
@@ -152,7 +153,7 @@ async fn a_wrong_secret_causes_one_read_and_no_write_and_the_key_stays_valid() {
 }
 
 #[tokio::test]
-async fn the_last_use_of_a_key_is_written_once_a_minute() {
+async fn the_last_use_of_a_key_is_written_once_in_each_clock_minute() {
     let service = Service::new();
     let noted = || {
         service
@@ -161,6 +162,7 @@ async fn the_last_use_of_a_key_is_written_once_a_minute() {
             .unwrap()
             .last_used_at
     };
+    // The first request is 5 seconds into a minute.
     for (seconds, last_used) in [(0, 0), (20, 0), (55, 55), (90, 55), (120, 120)] {
         service.get_at(later(seconds), "/prices/BTC").await;
         assert_eq!(noted(), Some(later(last_used)), "after {seconds} s");

@@ -14,9 +14,11 @@ async fn every_counted_response_has_the_quota() {
         ("/prices/BTC", 200, "4"),
         ("/prices?symbols=", 400, "3"),
         ("/prices/NOPE", 404, "2"),
+        // ADA has no price.
         ("/prices/ADA", 503, "1"),
         ("/prices", 200, "0"),
     ] {
+        // 15 seconds into a minute.
         let reply = service.get_at(later(10), target).await;
         assert_eq!(reply.status, status, "{target}");
         assert_eq!(reply.header("ratelimit-limit"), Some("5"));

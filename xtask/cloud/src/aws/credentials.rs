@@ -22,8 +22,8 @@ use super::renewal::{self, Renewal};
 use crate::aws_error::{Explanation, Kind};
 use crate::error_chain::{find, innermost};
 
-/// The longest time that a source of credentials may take. A credential process can ask a person to sign
-/// in, which takes a while.
+/// The longest time that a source of credentials may take: a credential process can ask a person to sign
+/// in. A renewal is a part of a call's attempt, and has the timeout of that.
 const LIMIT: Duration = Duration::from_secs(90);
 
 /// Loads credentials, for at most [`LIMIT`].

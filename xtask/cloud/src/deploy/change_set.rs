@@ -139,7 +139,7 @@ pub(crate) async fn create(
     // The status reason is vague. The events name the failure; they must be read before the change
     // set is deleted, because they are deleted with it.
     let failures = operation_events::of_change_set(client, &id).await;
-    let reason = failures.or(&reason);
+    let reason = failures.describe_or(&reason);
     let failure = Failure::new(format!(
         "CloudFormation cannot plan {}: {reason}",
         target.stack

@@ -1,8 +1,9 @@
-//! `--realign`: makes the stack's template name the versions that its aliases serve after
-//! a rollback. No traffic moves, and an ordinary deploy continues from there.
+//! `--realign`: after a rollback, writes the versions that the aliases serve into the stack's template.
+//! Only traffic moves that a weight of a stopped deployment still sends to another version. An ordinary
+//! deploy continues from there.
 //!
-//! The change set has the deployed template, in which each alias is pinned at its live
-//! version and has no `UpdatePolicy`. CloudFormation then sets the alias to the version
+//! The change set has the deployed template, in which each alias that serves another version is pinned
+//! at its live version and has no `UpdatePolicy`. CloudFormation then sets the alias to the version
 //! that it serves already. The template of the next deploy has the policy again, and CodeDeploy then starts
 //! from the version that the alias serves.
 
@@ -153,7 +154,9 @@ pub(super) async fn execute_saved(
     let mut realignment = context.run(Phase::Planning, opened).await?;
     let done = context.run(Phase::Changing, realignment.execute(context));
     done.await?;
-    output::progress("nothing was deployed: plan or deploy now, without --realign");
+    output::progress(
+        "the stack is realigned; to deploy your changes, plan or deploy now, without --realign",
+    );
     Ok(())
 }
 
@@ -226,7 +229,7 @@ fn refused(why: &str, hint: &str) -> Failure {
 }
 
 impl Realignment {
-    /// Returns the plan to save, and the stack after its execution.
+    /// Returns the plan to save, and the target that its execution produces.
     pub(super) fn into_plan(self) -> Result<(Plan, Target), Failure> {
         if self.change_set.is_none() {
             let why = "the template already names the versions that serve; only the weights of an alias are left, which a saved plan cannot remove";
@@ -253,7 +256,7 @@ impl Realignment {
     /// Shows the realignment, and refuses a change set that changes anything else.
     fn show_and_check(&self, context: &Context<'_>) -> anyhow::Result<()> {
         output::progress(
-            "realignment: the template gets the versions that serve; no traffic moves",
+            "realignment: the template gets the versions that serve; only removed weights move traffic",
         );
         for alias in &self.aliases {
             output::progress(format_args!(
@@ -273,7 +276,10 @@ impl Realignment {
             return Ok(());
         }
         let others: Vec<String> = others.into_iter().map(ToString::to_string).collect();
-        let why = format!("it would change more than the alias: {}", others.join("; "));
+        let why = format!(
+            "the change set would change more than the aliases: {}",
+            others.join("; ")
+        );
         Err(refused(&why, OTHER_WAY).into())
     }
 
@@ -291,17 +297,14 @@ impl Realignment {
             let now = alias::read(&lambda, function).await?;
             if now.version != live.version || !now.weights.is_empty() {
                 return Err(Failure::new(format!(
-                    "the stack is realigned, but {function} serves version {} and no longer {}",
-                    now.version, live.version
+                    "the stack is realigned, but the alias of {function} has changed meanwhile: it was at version {} without weights, and is now at version {}",
+                    live.version, now.version
                 ))
                 .hint("find out what else moves the alias, then run the command again")
                 .into());
             }
         }
-        output::progress(format_args!(
-            "{}: realigned; no traffic has moved",
-            self.target.stack
-        ));
+        output::progress(format_args!("{}: realigned", self.target.stack));
         Ok(())
     }
 }

@@ -29,7 +29,7 @@ impl OperationFailures {
 
     /// Returns the failures, or `reason` if there are none, and a note if the events could not be
     /// read.
-    pub(crate) fn or(&self, reason: &str) -> String {
+    pub(crate) fn describe_or(&self, reason: &str) -> String {
         let mut text = if self.reasons.is_empty() {
             reason.to_owned()
         } else {
@@ -210,9 +210,12 @@ mod tests {
             unread: Some("AccessDenied: no".to_owned()),
         };
         assert_eq!(
-            read.or("Validation failed"),
+            read.describe_or("Validation failed"),
             "Validation failed; its events could not be read: AccessDenied: no"
         );
-        assert_eq!(OperationFailures::default().or("it failed"), "it failed");
+        assert_eq!(
+            OperationFailures::default().describe_or("it failed"),
+            "it failed"
+        );
     }
 }

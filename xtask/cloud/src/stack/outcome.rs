@@ -1,4 +1,4 @@
-//! The outcome of an operation on a stack that has ended.
+//! The outcome of a stack operation that has ended.
 
 use aws_sdk_cloudformation::types::StackStatus;
 use contract::Function;
@@ -67,7 +67,7 @@ pub(crate) fn cause(ended: &Ended) -> String {
     let causes: Vec<String> = events::causes(events).map(ToString::to_string).collect();
     let causes = causes.join("; then ");
     if !causes.is_empty() && !failures.reasons.is_empty() {
-        return format!("{}; then {causes}", failures.or(""));
+        return format!("{}; then {causes}", failures.describe_or(""));
     }
     let own = events::rollback_reason(events).or(stack.status_reason.as_deref());
     let reason = if causes.is_empty() {
@@ -75,7 +75,7 @@ pub(crate) fn cause(ended: &Ended) -> String {
     } else {
         &causes
     };
-    failures.or(reason)
+    failures.describe_or(reason)
 }
 
 /// Returns the environment of a service's stack.

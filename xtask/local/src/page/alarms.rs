@@ -101,6 +101,7 @@ impl Alarm {
         }
         let watched = Watched::new(&properties);
         if let Some(watched) = &watched {
+            // An expression that cannot be evaluated is an error here already.
             watched.is_breached(&[], Instant::now())?;
         }
         Ok(Self {
@@ -114,7 +115,7 @@ impl Alarm {
     /// metric of the alarm.
     pub(super) fn show(&self, measurements: &[Measurement], now: Instant) -> Value {
         let is_breached = |watched: &Watched| watched.is_breached(measurements, now);
-        // The evaluation cannot fail here, because `read` has tried it.
+        // The evaluation cannot fail here, because `read` has evaluated the same expression.
         let is_breached = self.watched.as_ref().map(is_breached).and_then(Result::ok);
         let state = is_breached.map(|is_breached| if is_breached { "ALARM" } else { "OK" });
         json!({"name": self.name, "description": self.description, "state": state})
@@ -154,12 +155,12 @@ impl Watched {
                     let age = now.saturating_duration_since(measurement.at);
                     measurement.metric == *metric && ages.contains(&age)
                 });
-                let add = if *is_maximum {
+                let combine = if *is_maximum {
                     f64::max
                 } else {
                     |sum, value| sum + value
                 };
-                values.map(|measurement| measurement.value).reduce(add)
+                values.map(|measurement| measurement.value).reduce(combine)
             };
             let value = metric_math::evaluate(&self.expression, &value);
             let is_breaching = match value.map_err(anyhow::Error::msg)? {
@@ -286,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alarm_on_a_metric_that_only_aws_emits_has_no_state() {
+    fn an_alarm_on_a_metric_that_the_local_stack_lacks_has_no_state() {
         let evaluated = [
             "api-errors",
             "api-5xx",
