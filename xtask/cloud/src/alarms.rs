@@ -15,7 +15,7 @@ use crate::times;
 pub(crate) struct Alarm {
     /// The full name of the alarm, such as `crypto-watch-price-age-prod`.
     pub(crate) name: String,
-    /// `OK`, `ALARM` or `INSUFFICIENT_DATA`.
+    /// `OK`, `ALARM` or `INSUFFICIENT_DATA`; `UNKNOWN` if CloudWatch returns no state.
     pub(crate) state: String,
     /// The time of the last change of the state, RFC 3339.
     pub(crate) since: Option<String>,
@@ -23,7 +23,7 @@ pub(crate) struct Alarm {
     pub(crate) reason: Option<String>,
 }
 
-/// The SDK has one type per kind of alarm, with the same fields.
+/// Implements the same conversion for each of the SDK's alarm types, which have the same fields.
 macro_rules! from_each_kind {
     ($($kind:ty),+) => {
         $(impl From<$kind> for Alarm {
@@ -47,7 +47,6 @@ impl Alarm {
         self.state == "OK"
     }
 
-    /// Returns true if the alarm's condition is met.
     pub(crate) fn is_in_alarm(&self) -> bool {
         self.state == "ALARM"
     }
@@ -62,7 +61,7 @@ pub(crate) async fn read_all(aws: &Aws, environment: Environment) -> Result<Vec<
     let request = aws.cloudwatch().describe_alarms();
     let request = request
         .alarm_name_prefix(format!("{}-", names::PROJECT))
-        // Without a type, AWS leaves out composite alarms.
+        // Without `alarm_types`, AWS leaves out composite alarms.
         .alarm_types(AlarmType::CompositeAlarm)
         .alarm_types(AlarmType::MetricAlarm);
     let mut alarms = read(request).await?;

@@ -1,4 +1,4 @@
-//! A function's alias `live`, and the versions to which it can point.
+//! A function's alias `live`, and the versions to which the alias can point.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -21,7 +21,7 @@ const ROLLED_BACK: &str = "rolled back from version ";
 /// The state of the alias.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct LiveAlias {
-    /// The version that serves: a number, or `$LATEST` after a change by hand.
+    /// The version to which the alias points: a number, or `$LATEST` after a change by hand.
     pub(crate) version: String,
     /// The other versions that serve a part of the requests.
     pub(crate) weights: Vec<TrafficShare>,
@@ -62,7 +62,7 @@ impl fmt::Display for RolledBack {
 }
 
 impl LiveAlias {
-    /// Returns the numbers of the versions that serve requests.
+    /// Returns the numbers of the versions that serve requests. `$LATEST` has no number.
     pub(crate) fn serving(&self) -> impl Iterator<Item = u64> {
         let weighted = self.weights.iter().map(|weight| &weight.version);
         std::iter::once(&self.version)
@@ -99,11 +99,7 @@ impl fmt::Display for PublishedVersion {
     }
 }
 
-/// Reads the alias.
-///
-/// # Errors
-///
-/// If the alias does not exist, or if it cannot be read.
+/// Reads the alias, which must exist.
 pub(crate) async fn read(client: &Client, function: &str) -> anyhow::Result<LiveAlias> {
     find(client, function).await?.ok_or_else(|| {
         Failure::new(format!("{function} has no alias {LIVE_ALIAS}"))
@@ -176,7 +172,7 @@ pub(crate) async fn list_versions(
         Some(PublishedVersion {
             // `$LATEST` is not a published version.
             number: version.version?.parse().ok()?,
-            at: times::of_lambda(version.last_modified.unwrap_or_default()),
+            at: times::from_lambda(version.last_modified.unwrap_or_default()),
             bytes: u64::try_from(version.code_size).unwrap_or_default(),
         })
     });
@@ -190,8 +186,8 @@ pub(crate) async fn list_versions(
 ///
 /// # Errors
 ///
-/// If something else has moved the alias since `alias` was read, if the alias is not in the wanted state
-/// afterwards, or if its state cannot be read.
+/// If the alias is not in the wanted state afterwards, for example because something else has moved the
+/// alias since `alias` was read. Also if the state cannot be read.
 pub(crate) async fn move_to(
     client: &Client,
     function: &str,
@@ -214,8 +210,8 @@ pub(crate) async fn move_to(
         .set_revision_id(alias.revision_id.clone())
         .send()
         .await;
-    // The state of the alias decides, not the answer of the call. If the first answer was lost, the
-    // SDK's second attempt fails, because the first one has moved the alias.
+    // A failed call may have moved the alias: if the response to the SDK's first attempt is lost, the
+    // second attempt fails, because the first attempt has changed the revision.
     let now = read(client, function).await;
     match (answer, now) {
         (_, Ok(now)) if now.version == to && now.weights.is_empty() && now.rolled_back == note => {

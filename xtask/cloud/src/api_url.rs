@@ -1,4 +1,4 @@
-//! The URL of the deployed API, and an HTTP client that reaches it.
+//! The URL of the deployed API, and an HTTP client for requests to this URL.
 
 use std::time::Duration;
 
@@ -13,16 +13,15 @@ use crate::stack::Outputs;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct ApiUrl {
-    /// The base URL.
     pub(crate) base: String,
-    /// The host and the port to connect to instead of those of the URL, because the URL's host may
-    /// not be in DNS yet. The certificate and the `Host` header remain those of the URL.
+    /// The host and the port to connect to instead of those of `base`, whose host may not be in DNS
+    /// yet. TLS and the `Host` header still use the host of `base`.
     pub(crate) connect_to: Option<(String, u16)>,
 }
 
 impl ApiUrl {
-    /// Reads the URL from a stack's outputs. A custom domain is reached at the output
-    /// `ApiDomainTarget`, because its DNS record may be set later.
+    /// Reads the URL from a stack's outputs. Only a stack with a custom domain has the output
+    /// `ApiDomainTarget`: the host of API Gateway that serves the domain.
     pub(crate) fn new(outputs: &Outputs, endpoint: &Endpoint) -> anyhow::Result<Self> {
         let output = outputs
             .get("ApiEndpoint")
@@ -39,8 +38,8 @@ impl ApiUrl {
         })
     }
 
-    /// Makes a client for requests to the API, each with this timeout. Certificates and
-    /// proxies are those of the calls to AWS.
+    /// Makes a client for requests to the API, each with this timeout. The client trusts the same
+    /// certificates and uses the same proxies as the calls to AWS.
     pub(crate) async fn client(
         &self,
         network: &Network,
@@ -85,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_domain_name_is_reached_at_api_gateway_without_dns() {
+    fn a_custom_domain_is_reached_at_its_target_in_api_gateway() {
         let target = "d-0a1b2c3d.execute-api.eu-central-1.amazonaws.com";
         let outputs = outputs(&[
             ("ApiEndpoint", "https://prices.example.com"),
@@ -125,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stack_without_an_endpoint_has_no_url() {
+    fn a_stack_without_the_output_api_endpoint_has_no_url() {
         assert!(ApiUrl::new(&Outputs::new(), &Endpoint::for_tests(None)).is_err());
     }
 }

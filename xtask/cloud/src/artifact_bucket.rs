@@ -20,13 +20,12 @@ use crate::polling::with_heartbeat;
 
 /// An object in the bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Stored {
+pub(crate) struct StoredObject {
     pub(crate) key: String,
-    /// Time of the last write, in seconds since 1970.
+    /// The time of the last write, in seconds since 1970.
     pub(crate) modified: Option<i64>,
 }
 
-/// An environment's artifact bucket.
 pub(crate) struct Bucket<'a> {
     client: Client,
     owner: &'a str,
@@ -59,14 +58,13 @@ impl<'a> Bucket<'a> {
         ))
     }
 
-    /// Returns true if an object with this key exists.
     pub(crate) async fn has(&self, key: &str) -> anyhow::Result<bool> {
         Ok(self.head(key).await?.is_some())
     }
 
-    /// Returns true if an object with this key exists and has this digest. The digest is the checksum
-    /// that S3 computed at the upload. An object without a checksum was not written by [`Bucket::put`], so
-    /// the function returns false for it.
+    /// Returns true if an object with this key exists and has this digest, according to the checksum
+    /// that S3 verified at the upload. An object without a checksum was not written by
+    /// [`Bucket::put`], and counts as a different object.
     pub(crate) async fn has_content(
         &self,
         key: &str,
@@ -107,9 +105,8 @@ impl<'a> Bucket<'a> {
         Ok(objects.map(|object| object.key).collect())
     }
 
-    /// Lists the objects with this prefix, in byte order; none if the bucket does not
-    /// exist.
-    pub(crate) async fn objects(&self, prefix: &str) -> anyhow::Result<Vec<Stored>> {
+    /// Lists the objects with this prefix, in byte order; none if the bucket does not exist.
+    pub(crate) async fn objects(&self, prefix: &str) -> anyhow::Result<Vec<StoredObject>> {
         let pages = self
             .client
             .list_objects_v2()
@@ -132,7 +129,7 @@ impl<'a> Bucket<'a> {
         };
         let objects = pages.into_iter().filter_map(|page| page.contents);
         let objects = objects.flatten().filter_map(|object| {
-            Some(Stored {
+            Some(StoredObject {
                 key: object.key?,
                 modified: object.last_modified.map(|time| time.secs()),
             })
@@ -140,7 +137,6 @@ impl<'a> Bucket<'a> {
         Ok(objects.collect())
     }
 
-    /// Reads an object.
     pub(crate) async fn get(&self, key: &str) -> anyhow::Result<Vec<u8>> {
         let attempted = format!("read {key}");
         let object = self

@@ -1,6 +1,6 @@
-//! The one-time stacks that an administrator deploys: an environment's permissions
-//! boundary, its pipeline roles, and the account's identity provider. No pipeline role may
-//! change them, because no role may extend its own permissions.
+//! The stacks that an administrator deploys once: an environment's permissions boundary, the roles of
+//! an environment's pipeline, and the account's identity provider. A role of the pipeline that could
+//! change these stacks could extend its own permissions.
 
 use std::convert::Infallible;
 use std::process::ExitCode;
@@ -31,7 +31,7 @@ use crate::stack::admission::{Allowed, NextStep, Operation, Refusal, STEPS, next
 use crate::stack::{self, Outputs, Stack, template};
 use crate::table;
 
-/// The type and the logical id of the resource in the boundary's stack.
+/// The type and the logical id of the only resource in the boundary's stack.
 const POLICY: (&str, &str) = ("AWS::IAM::ManagedPolicy", "Boundary");
 
 /// Runs `cargo xtask boundary deploy`.
@@ -44,8 +44,8 @@ pub(crate) async fn run_boundary(args: &BoundaryDeployArgs) -> anyhow::Result<Ex
     Ok(ExitCode::SUCCESS)
 }
 
-/// Runs `cargo xtask pipeline deploy`: deploys the identity provider, the boundary and the
-/// roles with which GitHub deploys an environment.
+/// Runs `cargo xtask pipeline deploy`: deploys the boundary, the roles with which GitHub deploys an
+/// environment, and, unless `--oidc-provider existing` is given, the identity provider.
 pub(crate) async fn run_pipeline(args: &PipelineDeployArgs) -> anyhow::Result<ExitCode> {
     let environment = args.environment;
     let settings = environment.settings();
@@ -117,7 +117,7 @@ async fn deploy(context: &Context<'_>, target: &Target) -> anyhow::Result<Output
                 restored: 0,
                 commit: None,
             });
-            // The stack decides on the environment's security, so `y` is not enough.
+            // These stacks decide on the environment's security, so `y` is not enough.
             let text = format!("Deploy {} in {}?", target.stack, context.aws.region());
             let question = Question::with_name(text, &target.stack);
             context.confirm(&question, NOTHING_DEPLOYED).await?;
@@ -137,7 +137,7 @@ async fn deploy(context: &Context<'_>, target: &Target) -> anyhow::Result<Output
 ///
 /// # Errors
 ///
-/// If the protection cannot be turned on. The message begins with the fact that the stack is deployed.
+/// If the protection cannot be turned on. The message first says that the stack is deployed.
 async fn protect(context: &Context<'_>, stack: &str) -> anyhow::Result<Outputs> {
     match execute::protect(context, stack, Protection::Full).await {
         Ok(protected) => Ok(protected.outputs),
@@ -149,8 +149,8 @@ async fn protect(context: &Context<'_>, stack: &str) -> anyhow::Result<Outputs> 
     }
 }
 
-/// Renders the boundary's stack. CloudFormation creates it with the caller's permissions,
-/// never with the pipeline's role.
+/// Renders the boundary's stack. CloudFormation creates this stack with the caller's permissions, never
+/// with the pipeline's service role.
 fn boundary(environment: Environment) -> anyhow::Result<Target> {
     let template = infra::stack::boundary(environment);
     Target::render(
@@ -166,8 +166,8 @@ fn boundary(environment: Environment) -> anyhow::Result<Target> {
 ///
 /// # Errors
 ///
-/// If the deployed boundary differs from the rendered one. If no boundary exists and `is_pipeline`,
-/// because no role of the pipeline may create the boundary.
+/// If the deployed boundary differs from the rendered one, or if its stack is busy. If no boundary
+/// exists and `is_pipeline`, because no role of the pipeline may create the boundary.
 pub(crate) async fn check_boundary(
     aws: &Aws,
     environment: Environment,
@@ -197,8 +197,8 @@ pub(crate) async fn check_boundary(
     Ok(None)
 }
 
-/// Returns true if the creation of the stack's policy has succeeded. Fails during an operation on the
-/// stack, and if the stack needs an administrator.
+/// Returns true if the stack contains the policy. Fails during an operation on the stack, and in a
+/// status that only an administrator can repair.
 fn has_policy(stack: &Stack) -> Result<bool, Failure> {
     match next_step(&stack.status, Allowed::NOTHING, STEPS) {
         NextStep::CreateChangeSet(Operation::Update) => Ok(true),
@@ -257,7 +257,7 @@ pub(crate) fn show_boundary_creation(
     })
 }
 
-/// Creates the boundary if [`check_boundary`] found none. The operator has confirmed that.
+/// Creates the boundary if [`check_boundary`] found none. The operator has confirmed the creation.
 pub(crate) async fn create_boundary(
     context: &Context<'_>,
     missing: Option<&Target>,
@@ -280,7 +280,7 @@ pub(crate) async fn create_boundary(
 
 async fn try_to_create_boundary(context: &Context<'_>, target: &Target) -> anyhow::Result<()> {
     let allowed = Allowed {
-        // A stack whose creation failed contains no policy, so it can be deleted.
+        // A stack whose creation failed contains no policy, so it may be deleted and created again.
         replace_failed_stack: true,
         can_ask: false,
     };
@@ -304,7 +304,7 @@ async fn try_to_create_boundary(context: &Context<'_>, target: &Target) -> anyho
     Ok(())
 }
 
-/// Deploys the stack of the identity provider, always in the same region.
+/// Deploys the stack of the identity provider in [`names::IDENTITY_PROVIDER_REGION`].
 async fn deploy_identity_provider(
     args: &PipelineDeployArgs,
     report: &Report,
@@ -333,8 +333,8 @@ async fn deploy_identity_provider(
     deployed.map(drop)
 }
 
-/// Refuses while the stack of the older layout exists, because its roles have the names of
-/// the new ones.
+/// Refuses to continue while the stack of the older layout exists. Its roles have the same names as
+/// the roles of the environments' own stacks.
 async fn refuse_older_layout(client: &Client, region: &str) -> anyhow::Result<()> {
     let older = names::OLDER_PIPELINE_STACK;
     if stack::describe(client, older).await?.is_none() {
@@ -429,7 +429,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shown_change_is_that_of_the_template() {
+    fn the_shown_change_is_the_only_resource_in_the_boundarys_template() {
         let (resource_type, logical_id) = POLICY;
         for environment in Environment::ALL {
             let target = boundary(environment).expect("the boundary renders");

@@ -15,7 +15,7 @@ use crate::aws_error::{Explained as _, explain};
 
 /// The function whose traffic CodeDeploy moves.
 pub(crate) const SHIFTED_FUNCTION: Function = Function::Api;
-/// The time that CodeDeploy may take to return the traffic to the previous version.
+/// The longest wait for CodeDeploy to return the traffic to the previous version.
 pub(crate) const RETURN_LIMIT: Duration = Duration::from_mins(10);
 
 const LIST: &str = "list CodeDeploy's deployments";
@@ -29,8 +29,8 @@ const RUNNING: [DeploymentStatus; 5] = [
     DeploymentStatus::Ready,
 ];
 
-/// Finds the id of the running deployment of an environment. CodeDeploy refuses a second one
-/// for the same group.
+/// Finds the id of an environment's deployment in progress. There is at most one, because CodeDeploy
+/// refuses a second deployment in the same deployment group.
 pub(crate) async fn find_running(
     aws: &Aws,
     environment: Environment,
@@ -64,9 +64,8 @@ fn is_group_missing(code: &str) -> bool {
     )
 }
 
-/// Finds the id of a deployment that its pre-traffic check has stopped, among those that were created
-/// after `since`, a time of AWS's clock. CloudFormation does not name this cause: it only reports that
-/// it could not update the alias.
+/// Finds the id of a deployment that failed its pre-traffic check and was created after `since`, a time
+/// of AWS's clock. CloudFormation only reports that the alias could not be updated.
 pub(crate) async fn find_stopped_by_check(
     aws: &Aws,
     environment: Environment,

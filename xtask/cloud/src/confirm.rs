@@ -12,7 +12,7 @@ use xtask::output;
 /// A question that the operator must confirm.
 pub(crate) struct Question {
     text: String,
-    /// The name to type in full. If absent, `y` or `yes` confirms.
+    /// The name that the operator must type in full. If absent, `y` or `yes` confirms.
     name: Option<String>,
 }
 
@@ -22,13 +22,13 @@ impl Question {
         Question { text, name: None }
     }
 
-    /// Returns a question that only a name confirms, typed in full.
+    /// Creates a question that only this name confirms, typed in full.
     pub(crate) fn with_name(text: String, name: &str) -> Self {
         let name = Some(name.to_owned());
         Question { text, name }
     }
 
-    /// Returns a question before a change of an environment. For prod, the operator types the name of
+    /// Creates a question before a change of an environment. For prod, the operator types the name of
     /// the stack, because `y` is easily typed by habit.
     pub(crate) fn before_changing(environment: Environment, text: String) -> Self {
         match environment {
@@ -37,7 +37,6 @@ impl Question {
         }
     }
 
-    /// Returns true if the line confirms. Any other text, and the end of the input, is a no.
     fn is_confirmed_by(&self, line: &str) -> bool {
         let line = line.trim();
         match &self.name {
@@ -46,7 +45,7 @@ impl Question {
         }
     }
 
-    /// Asks, unless `yes` confirms already.
+    /// Asks the question, unless `yes` is true.
     ///
     /// # Errors
     ///
@@ -66,7 +65,7 @@ impl Question {
         }
     }
 
-    /// Asks for a confirmation; `None` without a terminal.
+    /// Asks the question; `None` without a terminal. The end of the input counts as a no.
     pub(crate) async fn ask(&self) -> anyhow::Result<Option<bool>> {
         if !at_terminal() {
             return Ok(None);
@@ -92,7 +91,7 @@ pub(crate) fn at_terminal() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
-/// Asks for one of several words, at a terminal. Any other text, and the end of the input, is the
+/// Asks for one of the words, at a terminal. Any other answer, and the end of the input, counts as
 /// `default`.
 pub(crate) async fn choose<T: Copy>(
     text: &str,
@@ -124,7 +123,7 @@ async fn answer_to(question: &impl fmt::Display) -> anyhow::Result<String> {
     std::thread::spawn(move || {
         let mut line = String::new();
         let read = std::io::stdin().lock().read_line(&mut line);
-        // An interrupted command does not receive the answer.
+        // After an interruption, there is no receiver.
         let _ = sender.send(read.map(|_| line));
     });
     answer
@@ -158,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_choice_is_a_word_or_its_beginning() {
+    fn a_choice_is_typed_as_a_word_or_as_its_unique_beginning() {
         let choices = [("stop", 1), ("continue", 2), ("revert", 3)];
         assert_eq!(chosen("Revert\n", &choices), Some(3));
         assert_eq!(chosen(" c\n", &choices), Some(2));

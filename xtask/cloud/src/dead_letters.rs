@@ -28,22 +28,21 @@ pub(crate) use message::DeadLetter;
 
 const HEADINGS: [&str; 4] = ["SENT", "FROM", "CODE", "ERROR"];
 
-/// The limit on messages that are read. The queue can hold four times as many: one update in
-/// five minutes for 14 days.
+/// The limit on messages that are read. The queue can hold four times as many: one failed update
+/// every five minutes, kept for 14 days.
 const MAX_MESSAGES: usize = 1_000;
 
 /// SQS's limit on messages per call.
 const BATCH: i32 = 10;
 
-/// The seconds for which a message that was read is hidden from further calls. Reading all
-/// messages takes less time. After the read, the command makes them visible again.
+/// SQS's visibility timeout: the seconds for which a message is not returned again after it was read.
+/// Reading all messages takes less time.
 const HIDDEN_SECONDS: i32 = 60;
 
 /// The seconds that a call waits for messages. With a wait, SQS queries all its servers, so that an
 /// empty answer means an empty queue.
 const WAIT_SECONDS: i32 = 1;
 
-/// Runs one command.
 pub(crate) async fn run(command: &DeadLettersCommand) -> anyhow::Result<ExitCode> {
     match command {
         DeadLettersCommand::Show(target) => show(target).await?,
@@ -52,7 +51,6 @@ pub(crate) async fn run(command: &DeadLettersCommand) -> anyhow::Result<ExitCode
     Ok(ExitCode::SUCCESS)
 }
 
-/// The queue of one environment.
 struct Queue {
     client: Client,
     name: String,
@@ -109,7 +107,7 @@ impl Queue {
     }
 
     /// Makes messages visible again. A failure is only a warning, because SQS makes the messages
-    /// visible after [`HIDDEN_SECONDS`].
+    /// visible after [`HIDDEN_SECONDS`] anyway.
     async fn make_visible(&self, messages: &[Message]) {
         for batch in messages.chunks(BATCH.unsigned_abs() as usize) {
             let entries: Result<Vec<_>, _> = batch
@@ -123,7 +121,7 @@ impl Queue {
                         .build()
                 })
                 .collect();
-            // Every received message has a receipt handle, so this never fails.
+            // Every received message has a receipt handle, so the entries are always complete.
             let Ok(entries) = entries else { continue };
             let changed = self
                 .client
@@ -162,11 +160,11 @@ async fn show(target: &EnvironmentArgs) -> anyhow::Result<()> {
     let queue = Queue::open(target, &Aws::to_read(&target.aws).await?).await?;
     let messages = queue.read().await?;
     queue.make_visible(&messages).await;
-    // SQS may deliver a message more than once.
+    // The map drops duplicates: SQS can deliver a message more than once.
     let letters: BTreeMap<_, _> = messages
         .iter()
         .map(DeadLetter::new)
-        .map(|letter| (letter.order(), letter))
+        .map(|letter| (letter.sort_key(), letter))
         .collect();
     if letters.is_empty() {
         output::progress(format_args!("{} is empty", queue.name));
@@ -192,7 +190,7 @@ async fn show(target: &EnvironmentArgs) -> anyhow::Result<()> {
 pub(crate) struct PurgedQueue<'a> {
     /// The name of the queue.
     queue: &'a str,
-    /// The approximate number of messages.
+    /// The approximate number of messages before the purge.
     purged: u64,
 }
 

@@ -1,5 +1,5 @@
-//! The records of an environment's deployments in its artifact bucket, and the removal of zips and
-//! command-line binaries (copies of this program) that are no longer needed.
+//! The deployment records in an environment's artifact bucket, and the removal of unused objects: zips
+//! and command-line binaries, which are copies of this program.
 //!
 //! The record of a deployment is an object `deployments/{time}-{change set}.json` that names the zips.
 //! The record is written before the zips are uploaded, so that a concurrent deploy does not remove the
@@ -17,21 +17,21 @@ use shared::timestamp::Timestamp;
 use xtask::failure::Failure;
 use xtask::output;
 
-use crate::artifact_bucket::{Bucket, Stored};
+use crate::artifact_bucket::{Bucket, StoredObject};
 use crate::aws::Aws;
 use crate::provenance::{Commit, Provenance};
 use crate::report::Report;
 use crate::stack::baseline::KnownDifference;
 use crate::stack::template;
 
-/// Number of deployments whose zips are kept.
-const KEPT: usize = 10;
+/// The number of deployments whose records, zips and command-line binaries are kept.
+const KEPT_DEPLOYMENTS: usize = 10;
 
 /// Seconds for which an object is kept after its last write, even if no record names it. This also
 /// protects the objects of deploys that run at the same time.
 const MIN_AGE_SECONDS: i64 = 3_600;
 
-/// Maximum number of records that a search for a baseline or a version reads.
+/// The most records that a search for a baseline or a version reads.
 const MAX_READ: usize = 30;
 
 /// The record of one deployment. Fields that older records lack have defaults.
@@ -58,8 +58,8 @@ pub(crate) struct Record {
     /// deployed.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) versions: BTreeMap<String, String>,
-    /// The baseline after this deployment ([`crate::stack::baseline`]); absent unless the stack was deployed and its drift
-    /// was detected afterwards.
+    /// The baseline after this deployment ([`crate::stack::baseline`]); absent if the stack was not
+    /// deployed, or if its drift was not detected afterwards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) baseline: Option<Vec<KnownDifference>>,
 }
@@ -73,7 +73,6 @@ pub(crate) struct PinnedCommandLine {
     pub(crate) sha256: String,
 }
 
-/// The end of a deployment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum RecordedOutcome {
@@ -98,7 +97,7 @@ impl fmt::Display for RecordedOutcome {
             RecordedOutcome::RolledBack => "rolled back",
             RecordedOutcome::Failed => "failed",
             RecordedOutcome::Interrupted => "interrupted",
-            // Nothing else is known of the deployment.
+            // The record proves only that the deployment began.
             RecordedOutcome::Unknown => "recorded",
         })
     }
@@ -114,14 +113,13 @@ pub(crate) struct PrunedEvent<'a> {
     keys: &'a [String],
 }
 
-/// A deployment in progress.
+/// The record of a deployment in progress.
 pub(crate) struct Deployment {
     key: String,
     pub(crate) record: Record,
 }
 
 impl Deployment {
-    /// Records that a deployment begins.
     pub(crate) async fn begin(bucket: &Bucket<'_>, record: Record) -> anyhow::Result<Self> {
         let began_at = Timestamp::now().to_string();
         // The S3 documentation advises against colons in keys. Keys still sort by time without them.
@@ -139,8 +137,8 @@ impl Deployment {
         Ok(deployment)
     }
 
-    /// Records the end of the deployment. A failure of this write is only a warning, because the
-    /// deployment itself has ended.
+    /// Records the end of the deployment. If the record cannot be written, this is only a warning,
+    /// because the deployment itself has ended.
     pub(crate) async fn close(
         mut self,
         outcome: RecordedOutcome,
@@ -213,8 +211,8 @@ pub(crate) async fn find_by_commit(
     choose_by_commit(records, environment, function, beginning).map_err(Into::into)
 }
 
-/// Chooses from `records`, which are sorted with the newest first. Prefers a deployment without
-/// uncommitted changes.
+/// Chooses the newest deployment of the commit. A deployment without uncommitted changes precedes newer
+/// ones with such changes. `records` are sorted with the newest first.
 fn choose_by_commit(
     records: Vec<Record>,
     environment: Environment,
@@ -292,7 +290,7 @@ async fn read(bucket: &Bucket<'_>, key: &str) -> anyhow::Result<Record> {
 }
 
 /// Warns if zips of the deployed template are missing, because CloudFormation would need them for a
-/// rollback. The deploy continues, because it may be a fix.
+/// rollback. This is no error, because the operator may need the deploy to repair the environment.
 pub(crate) async fn warn_of_missing_zips(
     aws: &Aws,
     bucket: &Bucket<'_>,
@@ -322,7 +320,7 @@ pub(crate) async fn warn_of_missing_zips(
 }
 
 /// Removes the zips and command-line binaries that neither the deployed template nor the last
-/// [`KEPT`] deployments use, and the records of older deployments. A failure is only a warning: the
+/// [`KEPT_DEPLOYMENTS`] deployments use, and the records of older deployments. A failure is only a warning: the
 /// next deploy tries again.
 pub(crate) async fn prune(
     aws: &Aws,
@@ -334,7 +332,7 @@ pub(crate) async fn prune(
         Ok(removed) if removed.is_empty() => Ok(()),
         Ok(removed) => {
             output::progress(format_args!(
-                "removed {} zips and command-line binaries that the last {KEPT} deployments do not use; the versioned bucket keeps their last versions for a while",
+                "removed {} zips and command-line binaries that the last {KEPT_DEPLOYMENTS} deployments do not use; the versioned bucket keeps their last versions for a while",
                 removed.len()
             ));
             report.emit(&PrunedEvent {
@@ -348,15 +346,15 @@ pub(crate) async fn prune(
     }
 }
 
-/// Removes objects that are older than [`MIN_AGE_SECONDS`] and are not needed, as [`read_needed`] says. Reads
-/// the needed keys twice, because another deploy may have begun after the first read. Returns the keys
-/// of the removed zips and command-line binaries.
+/// Removes zips, command-line binaries and records that are older than [`MIN_AGE_SECONDS`] and not among
+/// the keys of [`read_needed`]. Reads these keys twice, because another deploy may have begun after the
+/// first read. Returns the keys of the removed zips and command-line binaries.
 async fn try_to_prune(
     aws: &Aws,
     bucket: &Bucket<'_>,
     environment: Environment,
 ) -> anyhow::Result<Vec<String>> {
-    let mut keys = old(bucket.objects("").await?, Timestamp::now().unix_seconds());
+    let mut keys = keys_of_old_objects(bucket.objects("").await?, Timestamp::now().unix_seconds());
     keys.retain(|key| is_zip(key) || is_command_line(key) || is_record(key));
     for _ in 0..2 {
         if !keys.is_empty() {
@@ -371,9 +369,9 @@ async fn try_to_prune(
     Ok(keys)
 }
 
-/// Returns the keys of objects whose last write was at least [`MIN_AGE_SECONDS`] ago.
-fn old(objects: Vec<Stored>, now: i64) -> Vec<String> {
-    let is_old = |object: &Stored| {
+/// Returns the keys of objects whose last write was at least [`MIN_AGE_SECONDS`] before `now`.
+fn keys_of_old_objects(objects: Vec<StoredObject>, now: i64) -> Vec<String> {
+    let is_old = |object: &StoredObject| {
         object
             .modified
             .is_some_and(|modified| modified.saturating_add(MIN_AGE_SECONDS) <= now)
@@ -382,8 +380,8 @@ fn old(objects: Vec<Stored>, now: i64) -> Vec<String> {
     old.map(|object| object.key).collect()
 }
 
-/// Reads the keys that must stay: those of the objects that the deployed template and the last
-/// [`KEPT`] deployments use, and those of the records of these deployments.
+/// Reads the keys of the objects that must stay: the zips of the deployed template, and the records,
+/// zips and command-line binaries of the last [`KEPT_DEPLOYMENTS`] deployments.
 async fn read_needed(
     aws: &Aws,
     bucket: &Bucket<'_>,
@@ -404,9 +402,9 @@ async fn read_needed(
     Ok(needed)
 }
 
-/// Returns the number of records that are older than the last [`KEPT`] deployments. `outcomes` are
-/// those of all records, the oldest first. Failed deployments are not among the last [`KEPT`], because no
-/// rollback returns to them.
+/// Returns the number of records that are older than the last [`KEPT_DEPLOYMENTS`] deployments. Failed
+/// deployments are not counted among these, because no rollback returns to them. `outcomes` has the
+/// outcome of every record, the oldest first.
 fn count_outdated(outcomes: &[RecordedOutcome]) -> usize {
     let counts = |outcome: &RecordedOutcome| match outcome {
         RecordedOutcome::Deployed | RecordedOutcome::Begun | RecordedOutcome::Unknown => true,
@@ -416,10 +414,12 @@ fn count_outdated(outcomes: &[RecordedOutcome]) -> usize {
     };
     let counted = outcomes.iter().enumerate().rev();
     let mut counted = counted.filter(|(_, outcome)| counts(outcome));
-    counted.nth(KEPT - 1).map_or(0, |(index, _)| index)
+    counted
+        .nth(KEPT_DEPLOYMENTS - 1)
+        .map_or(0, |(index, _)| index)
 }
 
-/// Returns true if a key has the form of those that [`Deployment::begin`] writes.
+/// Returns true if a key has the form that [`Deployment::begin`] gives to keys.
 fn is_record(key: &str) -> bool {
     key.strip_prefix(RECORDS_PREFIX)
         .and_then(|name| name.strip_suffix(".json"))
@@ -428,7 +428,7 @@ fn is_record(key: &str) -> bool {
         })
 }
 
-/// Returns true if a key has the form of those that [`infra::names::artifact_key`] returns.
+/// Returns true if a key has the form that [`infra::names::artifact_key`] gives to keys.
 fn is_zip(key: &str) -> bool {
     let Some((function, digest)) = key.strip_suffix(".zip").and_then(|key| key.split_once('/'))
     else {
@@ -438,7 +438,7 @@ fn is_zip(key: &str) -> bool {
     functions.any(|known| known.name() == function) && is_digest(digest)
 }
 
-/// Returns true if a key has the form of those that [`infra::names::command_line_key`] returns.
+/// Returns true if a key has the form that [`infra::names::command_line_key`] gives to keys.
 fn is_command_line(key: &str) -> bool {
     key.strip_prefix(COMMAND_LINES_PREFIX)
         .is_some_and(is_digest)
@@ -484,7 +484,7 @@ mod tests {
     #[test]
     fn an_object_younger_than_an_hour_is_kept() {
         let now = 1_800_000_000;
-        let stored = |key: &str, modified| Stored {
+        let stored = |key: &str, modified| StoredObject {
             key: key.to_owned(),
             modified,
         };
@@ -495,7 +495,7 @@ mod tests {
             stored("ahead of our clock", Some(now + 60)),
             stored("of unknown age", None),
         ];
-        assert_eq!(old(objects, now), ["an hour"]);
+        assert_eq!(keys_of_old_objects(objects, now), ["an hour"]);
     }
 
     #[test]
@@ -528,7 +528,7 @@ mod tests {
         assert_eq!(outcome, Some(RecordedOutcome::Unknown));
     }
 
-    fn published(id: &str, dirty: bool, api: &str) -> Record {
+    fn record_of_commit(id: &str, dirty: bool, api_version: &str) -> Record {
         Record {
             provenance: Provenance {
                 commit: Some(Commit {
@@ -538,18 +538,18 @@ mod tests {
                 }),
                 ..Provenance::default()
             },
-            versions: [("api".to_owned(), api.to_owned())].into(),
+            versions: [("api".to_owned(), api_version.to_owned())].into(),
             ..Record::default()
         }
     }
 
     fn chosen(function: Function, beginning: &str) -> Result<u64, String> {
         let records = vec![
-            published("aaaa1", true, "9"),
-            published("aaaa1", false, "8"),
-            published("aaaa2", false, "7"),
-            published("bbbb1", true, "6"),
-            published("aaaa1", false, "5"),
+            record_of_commit("aaaa1", true, "9"),
+            record_of_commit("aaaa1", false, "8"),
+            record_of_commit("aaaa2", false, "7"),
+            record_of_commit("bbbb1", true, "6"),
+            record_of_commit("aaaa1", false, "5"),
             Record::default(),
         ];
         choose_by_commit(records, Environment::Prod, function, beginning)
@@ -600,7 +600,7 @@ mod tests {
 
         proptest! {
             #[test]
-            fn every_record_since_the_tenth_last_deployment_that_did_not_fail_is_kept(
+            fn records_since_the_tenth_last_deployment_without_failure_are_kept(
                 outcomes in prop::collection::vec(any_outcome(), 0..60)
             ) {
                 let outdated = count_outdated(&outcomes);
@@ -613,9 +613,9 @@ mod tests {
                     let from_here = outcomes[index..].iter();
                     let not_failed = from_here.filter(|one| !failed.contains(one)).count();
                     let expected = if failed.contains(outcome) {
-                        not_failed >= KEPT
+                        not_failed >= KEPT_DEPLOYMENTS
                     } else {
-                        not_failed > KEPT
+                        not_failed > KEPT_DEPLOYMENTS
                     };
                     prop_assert_eq!(index < outdated, expected, "{}", not_failed);
                 }

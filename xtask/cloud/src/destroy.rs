@@ -34,7 +34,6 @@ pub(crate) struct RemovalEvent<'a> {
     resources: &'a [StackResource],
 }
 
-/// Runs the command.
 pub(crate) async fn run(args: &DestroyArgs) -> anyhow::Result<ExitCode> {
     let report = Report::new(args.target.output);
     let result = destroy(args, &report).await;
@@ -65,7 +64,7 @@ async fn destroy(args: &DestroyArgs, report: &Report) -> anyhow::Result<Outcome>
         }
         StackStatus::ReviewInProgress => Vec::new(),
         _ => {
-            refuse(&stack)?;
+            refuse_protected_or_busy(&stack)?;
             inventory::read(&client, &stack).await?
         }
     };
@@ -90,8 +89,7 @@ fn protected_by_settings(environment: Environment) -> Failure {
     .hint("to delete it anyway, set its `protection` to `Protection::None` in infra/src/environment.rs, deploy, and turn the stack's termination protection off by hand")
 }
 
-/// Refuses a stack that is protected or has an operation in progress.
-fn refuse(stack: &Stack) -> Result<(), Failure> {
+fn refuse_protected_or_busy(stack: &Stack) -> Result<(), Failure> {
     let Stack { name, status, .. } = stack;
     if stack.termination_protection {
         return Err(Failure::new(format!(
@@ -180,12 +178,12 @@ async fn follow_deletion(
     report: &Report,
 ) -> anyhow::Result<Outcome> {
     let ended = follow::to_the_end(client, log, None, report).await?;
-    judge(&ended)?;
+    check_deleted(&ended)?;
     Ok(Outcome::Destroyed)
 }
 
-/// Fails if the deletion has ended and the stack still exists.
-fn judge(ended: &Ended) -> Result<(), Failure> {
+/// Fails if the stack still exists after the deletion.
+fn check_deleted(ended: &Ended) -> Result<(), Failure> {
     let stack = &ended.stack;
     if stack.status == StackStatus::DeleteComplete {
         return Ok(());
@@ -265,13 +263,13 @@ mod tests {
     #[test]
     fn a_protected_or_busy_stack_is_refused() {
         let at_rest = Stack::for_tests("UPDATE_COMPLETE");
-        assert!(refuse(&at_rest).is_ok());
+        assert!(refuse_protected_or_busy(&at_rest).is_ok());
         let protected = Stack {
             termination_protection: true,
             ..Stack::for_tests("UPDATE_COMPLETE")
         };
-        assert!(refuse(&protected).is_err());
-        assert!(refuse(&Stack::for_tests("UPDATE_IN_PROGRESS")).is_err());
+        assert!(refuse_protected_or_busy(&protected).is_err());
+        assert!(refuse_protected_or_busy(&Stack::for_tests("UPDATE_IN_PROGRESS")).is_err());
     }
 
     mod properties {
@@ -284,8 +282,8 @@ mod tests {
             fn only_a_deleted_stack_is_a_success(
                 status in prop::sample::select(StackStatus::values().to_vec())
             ) {
-                let judged = judge(&Ended::for_tests(status, Vec::new()));
-                prop_assert_eq!(judged.is_ok(), status == "DELETE_COMPLETE");
+                let checked = check_deleted(&Ended::for_tests(status, Vec::new()));
+                prop_assert_eq!(checked.is_ok(), status == "DELETE_COMPLETE");
             }
         }
     }

@@ -15,7 +15,6 @@ use crate::aws::Aws;
 use crate::secrets;
 use crate::stack::template;
 
-/// Runs the command.
 pub(crate) async fn run(args: &DiffArgs) -> anyhow::Result<ExitCode> {
     if let Some(revision) = &args.against {
         return diff::against(revision, args);
@@ -107,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn the_zips_of_a_deployed_template_are_found_in_it() {
+    fn the_digests_of_the_zips_are_read_from_a_deployed_template() {
         let artifacts = Artifacts {
             api: Sha256Digest::from([1; 32]),
             update: Sha256Digest::from([2; 32]),

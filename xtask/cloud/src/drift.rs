@@ -1,5 +1,6 @@
-//! `cargo xtask drift`: the differences between an environment's stack and its template. Differences of
-//! the baseline do not count: they existed right after the last deployment ([`crate::stack::baseline`]).
+//! `cargo xtask drift`: the differences between an environment's stack and its template. Differences in
+//! the baseline ([`crate::stack::baseline`]) are not drift: CloudFormation reported them right after a
+//! deployment.
 
 use std::process::ExitCode;
 
@@ -49,7 +50,6 @@ pub(crate) struct DriftResultEvent<'a> {
     baseline: usize,
 }
 
-/// Runs the command.
 pub(crate) async fn run(args: &DriftArgs) -> anyhow::Result<ExitCode> {
     let environment = args.target.environment;
     let aws = Aws::to_read(&args.target.aws).await?;

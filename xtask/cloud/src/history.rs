@@ -17,7 +17,7 @@ use crate::provenance::{Commit, Provenance};
 use crate::report::print_event;
 use crate::table;
 
-/// Characters of a commit in the table.
+/// The number of characters of a commit's id in the table.
 const SHORT_COMMIT: usize = 12;
 
 /// A recorded deployment.

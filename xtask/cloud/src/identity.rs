@@ -27,8 +27,8 @@ impl Identity {
         Ok(Identity { account, arn })
     }
 
-    /// Shows the caller, the account, the region and the target of the command. `kind` is the kind of the
-    /// target, such as `stack`, and `name` is the target's name.
+    /// Shows the caller, the account, the region and the target of the command. The target has a `kind`,
+    /// such as `stack`, and a `name`.
     pub(crate) fn show(&self, aws: &Aws, kind: &str, name: &str) {
         output::progress(format_args!("{kind:<12} {name}"));
         output::progress(format_args!("account      {}", self.account));
@@ -42,7 +42,7 @@ impl Identity {
 
     /// Returns the ARN of a role in the caller's account.
     pub(crate) fn role_arn(&self, name: &str) -> String {
-        // The second part of an ARN; in China, it is `aws-cn` instead of `aws`.
+        // In China, the partition is `aws-cn`.
         let partition = self.arn.split(':').nth(1).unwrap_or("aws");
         format!("arn:{partition}:iam::{}:role/{name}", self.account)
     }

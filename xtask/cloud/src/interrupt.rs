@@ -23,13 +23,9 @@ impl Interrupt {
         let (request, requested) = watch::channel(false);
         let signals = Signals::new();
         tokio::spawn(async move {
-            let Ok(mut signals) = signals else {
-                // A dropped sender would end the wait of every receiver.
-                request.closed().await;
-                return;
-            };
+            let Ok(mut signals) = signals else { return };
             signals.next().await;
-            // Ends the line of a question, or of the terminal's ^C.
+            // Ends the line on which a question or the terminal's ^C stands.
             output::progress("");
             output::progress("stopping cleanly; press Ctrl-C again to stop at once");
             request.send_replace(true);
@@ -62,6 +58,7 @@ impl Interrupt {
     async fn requested(&self) {
         let mut requested = self.requested.clone();
         if requested.wait_for(|requested| *requested).await.is_err() {
+            // Nothing listens, so no interruption can follow.
             future::pending::<()>().await;
         }
     }
@@ -76,7 +73,7 @@ struct Signals {
 
 impl Signals {
     fn new() -> std::io::Result<Self> {
-        // Must be read before a listener replaces the signal's disposition.
+        // This must come first: a listener replaces the signal's disposition.
         let hangup = (!signals::ignores_hangup()).then(|| signal(SignalKind::hangup()));
         Ok(Signals {
             interrupt: signal(SignalKind::interrupt())?,

@@ -24,10 +24,11 @@ use crate::aws_error::FailedCall;
 use crate::keys::key_id;
 use crate::polling;
 use crate::report::event_line;
-use crate::times::of_milliseconds;
+use crate::times::from_milliseconds;
 use tail::{LogEvent, Tail};
 
-/// The time between two searches. CloudWatch Logs allows an account a few searches a second.
+/// The pause between two searches. CloudWatch Logs throttles more than a few searches per second and
+/// account.
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
 pub(crate) async fn run(args: &LogsArgs) -> anyhow::Result<ExitCode> {
@@ -95,7 +96,7 @@ fn filter_pattern(args: &LogsArgs) -> Result<Option<String>, Failure> {
         conditions.push(format!("$.status >= {first} && $.status <= {last}"));
     }
     if let Some(key) = &args.key {
-        // The log has the masked id. An asterisk at the end of a pattern's text matches any rest.
+        // The log contains the masked id, which ends with asterisks. In a pattern, they match any end.
         let masked = key_id(key)?.masked();
         conditions.push(format!("$.keyId = \"{masked}\""));
     }
@@ -105,7 +106,6 @@ fn filter_pattern(args: &LogsArgs) -> Result<Option<String>, Failure> {
     Ok(Some(format!("{{ {} }}", conditions.join(" && "))))
 }
 
-/// The log of one function.
 struct Log {
     function: Function,
     group: String,
@@ -114,7 +114,6 @@ struct Log {
     events: VecDeque<LogEvent>,
 }
 
-/// A search of the logs.
 struct Search<'a> {
     client: Client,
     pattern: Option<String>,
@@ -129,7 +128,7 @@ impl Search<'_> {
             output::progress(format_args!("warning: {text}"));
             Ok(())
         };
-        // The first search is not retried: its failure is due to the arguments or the permissions.
+        // A failed first search is not retried, because wrong arguments or permissions are likely.
         let mut has_reader = self.print_new(logs).await?;
         while has_reader {
             sleep(POLL_INTERVAL).await;
@@ -139,14 +138,14 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// Prints the events that were not printed yet, by time. AWS sorts the events of each log by time,
-    /// across streams and pages, so the next event is the earliest of the logs' next events. Returns
-    /// false if stdout no longer has a reader.
+    /// Prints the events of all logs that were not printed yet, sorted by time. AWS sorts the events of
+    /// each log, across streams and pages, so only the first unprinted event of each log is compared.
+    /// Returns false if stdout no longer has a reader.
     async fn print_new(&self, logs: &mut [Log]) -> Result<bool, FailedCall> {
         let now = now_ms();
         let mut searches = Vec::new();
         for log in &mut *logs {
-            log.tail.search_at(now);
+            log.tail.prepare_search(now);
             let call = self.client.filter_log_events();
             let call = call
                 .log_group_name(&log.group)
@@ -206,7 +205,7 @@ impl Search<'_> {
 
     /// Formats an event. Returns `None` for a routine event, which text output omits.
     fn line(&self, function: Function, event: &LogEvent) -> anyhow::Result<Option<String>> {
-        let time = of_milliseconds(event.time_ms);
+        let time = from_milliseconds(event.time_ms);
         let function = function.name();
         let message = event.message.trim_end();
         match self.args.target.output {
@@ -252,7 +251,7 @@ mod tests {
     impl Example for LogLine<'_> {
         fn examples() -> Vec<String> {
             vec![line(&LogLine {
-                time: of_milliseconds(1_768_473_000_007),
+                time: from_milliseconds(1_768_473_000_007),
                 function: "update",
                 stream: "2026/01/15/crypto-watch-update-prod[7]0a1b2c3d",
                 message: r#"{"level":"INFO","message":"update done"}"#,
@@ -261,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_function_that_the_environment_does_not_have_is_refused_with_a_hint_to_the_others() {
+    fn a_function_that_an_environment_lacks_is_refused_with_a_hint() {
         let refused = functions(Environment::Dev, Some(Function::Verify)).expect_err("dev");
         assert_eq!(
             refused.to_string(),

@@ -1,7 +1,7 @@
 //! The commands of `cargo xtask` that call AWS.
 //!
-//! When one of these commands is typed, `cargo xtask` builds this binary and replaces its own
-//! process with it. The arguments are defined in `xtask::cloud`.
+//! For one of these commands, `cargo xtask` builds this binary and executes it in place of itself
+//! (`exec`). The arguments are defined in `xtask::cloud`.
 
 use std::process::ExitCode;
 

@@ -19,7 +19,6 @@ pub(crate) struct StackOutputs {
     outputs: Outputs,
 }
 
-/// Runs the command.
 pub(crate) async fn run(target: &EnvironmentArgs) -> anyhow::Result<ExitCode> {
     let aws = Aws::to_read(&target.aws).await?;
     let outputs = stack::of_environment(&aws, target.environment)

@@ -21,12 +21,12 @@ const LONGEST_DELAY: Duration = Duration::from_secs(5);
 /// job looks as if it hangs.
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(30);
 
-/// Calls `probe` until it returns a value or an error. Returns `None` after `limit`. Prints
-/// "still `what`" every 30 seconds.
+/// Repeats `call` until it returns a value or an error. Returns `None` after `limit`. Prints
+/// "still `activity`" every 30 seconds.
 pub(crate) async fn poll<T>(
     limit: Duration,
-    what: impl Display,
-    mut probe: impl AsyncFnMut() -> anyhow::Result<Option<T>>,
+    activity: impl Display,
+    mut call: impl AsyncFnMut() -> anyhow::Result<Option<T>>,
 ) -> anyhow::Result<Option<T>> {
     // On the heap, because the futures of the SDK are large.
     let polled = Box::pin(async {
@@ -38,7 +38,7 @@ pub(crate) async fn poll<T>(
             .without_max_times()
             .build();
         for delay in delays {
-            if let Some(value) = probe().await? {
+            if let Some(value) = call().await? {
                 return Ok(Some(value));
             }
             if started.elapsed() + delay > limit {
@@ -48,30 +48,26 @@ pub(crate) async fn poll<T>(
         }
         Ok(None)
     });
-    with_heartbeat(what, polled).await
+    with_heartbeat(activity, polled).await
 }
 
-/// Calls `probe` until it returns a value, as [`poll`] does.
-///
-/// # Errors
-///
-/// The error of `probe`, or a failure after `limit`.
+/// Repeats `call` until it returns a value, as [`poll`] does. Fails after `limit`.
 pub(crate) async fn wait<T>(
     limit: Duration,
-    what: impl Display,
-    probe: impl AsyncFnMut() -> anyhow::Result<Option<T>>,
+    activity: impl Display,
+    call: impl AsyncFnMut() -> anyhow::Result<Option<T>>,
 ) -> anyhow::Result<T> {
-    poll(limit, &what, probe).await?.ok_or_else(|| {
+    poll(limit, &activity, call).await?.ok_or_else(|| {
         let minutes = limit.as_secs() / 60;
-        let late = Failure::new(format!("{what} took more than {minutes} min"));
+        let late = Failure::new(format!("{activity} took more than {minutes} min"));
         late.hint("try again later").into()
     })
 }
 
-/// Waits for `work`, and prints "still `what`" every 30 seconds.
-pub(crate) async fn with_heartbeat<T>(what: impl Display, work: impl Future<Output = T>) -> T {
+/// Waits for `work`, and prints "still `activity`" every 30 seconds.
+pub(crate) async fn with_heartbeat<T>(activity: impl Display, work: impl Future<Output = T>) -> T {
     with_callback(work, |seconds| {
-        output::progress(format_args!("still {what} ({seconds} s)"));
+        output::progress(format_args!("still {activity} ({seconds} s)"));
     })
     .await
 }
@@ -90,15 +86,15 @@ async fn with_callback<T>(work: impl Future<Output = T>, mut beat: impl FnMut(u6
     }
 }
 
-/// The time for which successive calls may fail. The throttling of an account lasts as long as its
-/// cause, such as another deploy.
+/// The time for which a call that fails is repeated. AWS throttles an account for as long as the cause
+/// exists, such as another deploy.
 pub(crate) const RETRY_LIMIT: Duration = Duration::from_mins(10);
 
-/// The pauses after a failed call. The SDK itself has made four attempts in each call.
+/// The shortest and the longest pause after a failed call, in which the SDK has made four attempts.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// Computes the pause after a failed call from the pause before the call.
+/// Computes the pause after a failed call from the pause before that call.
 pub(crate) fn next_pause(pause: Duration) -> Duration {
     pause.saturating_mul(2).clamp(FIRST_PAUSE, LONGEST_PAUSE)
 }
@@ -173,7 +169,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn throttled_calls_are_repeated_for_ten_minutes_and_not_longer() {
+    async fn a_throttled_call_is_repeated_for_ten_minutes() {
         let started = Instant::now();
         let mut calls = 0;
         let answer = while_transient(

@@ -22,8 +22,8 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Makes a view on stderr. On a terminal, it redraws lines, unless `TERM` is `dumb`. It has no
-    /// colours, so `NO_COLOR` changes nothing.
+    /// Creates a view that redraws lines if stderr is a terminal and `TERM` is not `dumb`. The view has
+    /// no colours, so `NO_COLOR` changes nothing.
     pub(crate) fn on_stderr() -> Self {
         Progress {
             view: MultiProgress::with_draw_target(ProgressDrawTarget::stderr()),
@@ -90,7 +90,7 @@ impl Drop for Progress {
     }
 }
 
-/// Returns a line with the time since its beginning and its text, cut to the width of the terminal.
+/// Creates a line with the time since its creation and a text, cut to the width of the terminal.
 fn redrawn() -> ProgressBar {
     let style = ProgressStyle::with_template("{elapsed_precise}  {wide_msg}")
         .unwrap_or_else(|_| ProgressStyle::default_spinner());

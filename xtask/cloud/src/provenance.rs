@@ -34,7 +34,8 @@ impl Provenance {
     }
 }
 
-/// Returns the URL of the run of GitHub Actions that this process belongs to, from GitHub's variables:
+/// Returns the URL of the run of GitHub Actions that this process belongs to, or [`LOCAL`] without the
+/// variables of such a run:
 /// <https://docs.github.com/actions/reference/workflows-and-actions/variables>.
 fn origin(variable: impl Fn(&str) -> Option<String>) -> String {
     let run = || {

@@ -1,5 +1,5 @@
-//! Reporting: warnings for people on stderr and, with `--output json`, one JSON object per
-//! line on stdout. The events themselves belong to the code that emits them.
+//! Reporting: warnings for people on stderr and, with `--output json`, one JSON object per line on
+//! stdout. The type of each event is in the module that emits the event.
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -28,7 +28,7 @@ pub(crate) fn print_event(event: &impl Event) -> anyhow::Result<()> {
     output::json_line(event)
 }
 
-/// Formats an event as one line with its end.
+/// Formats an event as one line that ends with a line break.
 pub(crate) fn event_line(event: &impl Event) -> anyhow::Result<String> {
     output::to_json_line(event)
 }
@@ -96,7 +96,7 @@ impl Report {
         Report { format }
     }
 
-    /// Warns people and machines of a problem that does not stop the command.
+    /// Reports a problem that does not stop the command: on stderr and, with `--output json`, as an event.
     pub(crate) fn warn(&self, message: &str) -> anyhow::Result<()> {
         output::progress(format_args!("warning: {message}"));
         self.emit(&WarningEvent { message })
@@ -110,7 +110,8 @@ impl Report {
         }
     }
 
-    /// Reports the end of a command. A deploy succeeds with the outputs of the stack.
+    /// Prints the result of a command: the stack's outputs in text output, the event `result` in JSON
+    /// output. Returns the exit code.
     pub(crate) fn finish(
         &self,
         environment: Environment,

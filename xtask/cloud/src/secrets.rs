@@ -1,6 +1,6 @@
-//! The secrets that a stack refers to. Finds their current versions, and hides providers' keys in the
-//! values that a command shows. CloudFormation reads a secret when it executes a change set; this program
-//! reads only the ids of its versions.
+//! The secrets with the price providers' API keys: their current versions, and the hiding of keys in
+//! printed values. CloudFormation reads the secrets when it executes a change set; this program reads only
+//! the ids of their versions.
 
 use aws_sdk_secretsmanager::operation::describe_secret::{
     DescribeSecretError, DescribeSecretOutput,
@@ -36,7 +36,7 @@ pub(crate) async fn fill_in(aws: &Aws, settings: &mut Settings) -> anyhow::Resul
     Ok(())
 }
 
-/// The text in place of a value that may contain a provider's key.
+/// The text that is shown in place of a value that may contain a provider's key.
 pub(crate) const NOT_SHOWN: &str = "(not shown: a secret)";
 
 /// Hides the providers' keys in a property's value, as [`hidden`] does.
@@ -47,7 +47,7 @@ pub(crate) fn hidden_text(path: &str, text: String) -> String {
     }
 }
 
-/// Hides the providers' keys in a property's value. References to secrets stay.
+/// Hides the providers' keys in a property's value. References to secrets are shown.
 pub(crate) fn hidden(path: &str, value: Value) -> Value {
     let is_key = |name: &str| ProviderKey::ALL.iter().any(|key| key.variable() == name);
     if path.rsplit(['.', '/']).next().is_some_and(is_key) {
@@ -79,7 +79,7 @@ pub(crate) fn hidden(path: &str, value: Value) -> Value {
     }
 }
 
-/// Returns true if the text is exactly one dynamic reference.
+/// Returns true if the text is one dynamic reference to a secret and nothing else.
 fn is_reference(text: &str) -> bool {
     text.strip_prefix("{{resolve:secretsmanager:")
         .and_then(|rest| rest.strip_suffix("}}"))

@@ -24,8 +24,8 @@ use crate::stack::{self, Stack};
 pub(crate) use parts::Status;
 use parts::{FunctionStatus, Known, LastUpdate, RolloutStatus, StackStatus};
 
-/// Runs the command. A part that cannot be read is shown as unknown, because the other parts
-/// help in an incident. If the stack cannot be read, the exit code is 1.
+/// Shows the status. A part that cannot be read is shown as unknown, because the other parts help in an
+/// incident. If the stack cannot be read, the exit code is 1.
 ///
 /// # Errors
 ///

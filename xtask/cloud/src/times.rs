@@ -1,28 +1,28 @@
-//! Times as text: RFC 3339, however an AWS service writes them.
+//! Conversion of the times that AWS services return to RFC 3339.
 
 use aws_sdk_cloudformation::primitives::{DateTime, DateTimeFormat};
 use shared::timestamp::Timestamp;
 
-/// Returns a time of the SDK, with a fraction if it has one. `None` for a year after 9999.
+/// Formats a time of the SDK, with a fraction if the time has one. `None` for a year after 9999.
 pub(crate) fn rfc3339(time: DateTime) -> Option<String> {
     time.fmt(DateTimeFormat::DateTime).ok()
 }
 
-/// Returns a time of the SDK in whole seconds.
+/// Formats a time of the SDK in whole seconds.
 pub(crate) fn in_seconds(time: DateTime) -> Option<String> {
     rfc3339(DateTime::from_secs(time.secs()))
 }
 
-/// Returns a time of Lambda in whole seconds. Lambda writes the offset without a colon:
-/// `2026-01-15T10:30:00.123+0000`. Any other text stays as it is.
-pub(crate) fn of_lambda(text: String) -> String {
+/// Formats a time of Lambda in whole seconds. Lambda writes the offset without a colon:
+/// `2026-01-15T10:30:00.123+0000`. A text that is not a time is returned unchanged.
+pub(crate) fn from_lambda(text: String) -> String {
     let with_offset = text.strip_suffix("+0000").map(|local| format!("{local}Z"));
     Timestamp::parse(with_offset.as_ref().unwrap_or(&text)).map_or(text, |time| time.to_string())
 }
 
 /// Formats milliseconds since 1970 as RFC 3339 with three decimals, so that the lines of a log are
 /// aligned. A time before 1970 stays a number.
-pub(crate) fn of_milliseconds(ms: i64) -> String {
+pub(crate) fn from_milliseconds(ms: i64) -> String {
     match Timestamp::from_unix_seconds(ms.div_euclid(1000)) {
         Ok(seconds) => {
             let seconds = seconds.to_string();
@@ -44,16 +44,16 @@ mod tests {
             ("2026-01-15T10:30:00Z", "2026-01-15T10:30:00Z"),
             ("yesterday", "yesterday"),
         ] {
-            assert_eq!(of_lambda(theirs.to_owned()), ours);
+            assert_eq!(from_lambda(theirs.to_owned()), ours);
         }
     }
 
     #[test]
     fn a_time_of_a_log_event_has_milliseconds() {
         assert_eq!(
-            of_milliseconds(1_768_473_000_007),
+            from_milliseconds(1_768_473_000_007),
             "2026-01-15T10:30:00.007Z"
         );
-        assert_eq!(of_milliseconds(-1), "-1");
+        assert_eq!(from_milliseconds(-1), "-1");
     }
 }

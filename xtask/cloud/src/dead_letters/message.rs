@@ -1,4 +1,4 @@
-//! A message in the dead-letter queue: an update that failed and is not retried.
+//! The messages in the dead-letter queue.
 
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,8 @@ pub(crate) struct DeadLetter {
     sent_at: Option<Timestamp>,
     /// The service that sent the message; null if it is unknown.
     from: Option<Sender>,
-    /// The code of the failure, such as `PROVIDER_FAILED`; null if the message has none.
+    /// The function's error code, such as `PROVIDER_FAILED`. If the function returned none, the code of
+    /// the service that sent the message, or null.
     code: Option<String>,
     /// The error in words; null if the message has none.
     error: Option<String>,
@@ -26,7 +27,7 @@ pub(crate) struct DeadLetter {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Sender {
-    /// Lambda, after every attempt of the function has failed.
+    /// Lambda, after the function's last attempt has failed or the event has become too old.
     Lambda,
     /// EventBridge Scheduler, which could not invoke the function.
     Scheduler,
@@ -84,12 +85,11 @@ impl DeadLetter {
         }
     }
 
-    /// Returns the sort key, which is unique per message.
-    pub(super) fn order(&self) -> (Option<Timestamp>, String) {
+    /// Returns a key that is unique per message, and sorts messages by time.
+    pub(super) fn sort_key(&self) -> (Option<Timestamp>, String) {
         (self.sent_at, self.message_id.clone())
     }
 
-    /// Returns the row of a table.
     pub(super) fn cells(&self) -> [String; 4] {
         let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
         let from = self.from.map(|from| match from {
@@ -105,7 +105,7 @@ impl DeadLetter {
     }
 }
 
-/// Returns the time at which a message was sent, which SQS writes in milliseconds since 1970.
+/// Reads the time at which a message was sent. SQS writes this time in milliseconds since 1970.
 fn sent_at(message: &Message) -> Option<Timestamp> {
     let sent = message
         .attributes()?
@@ -165,7 +165,7 @@ mod tests {
                 "no price"
             ]
         );
-        // Lambda drops an event that is too old without running the function.
+        // Lambda drops an old event and does not run the function, so there is no error of the function.
         let mut aged = record;
         aged["requestContext"]["condition"] = json!("EventAgeExceeded");
         aged.as_object_mut().unwrap().remove("responsePayload");
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn any_other_message_is_shown_as_it_is() {
+    fn the_body_of_any_other_message_is_shown_unchanged() {
         let letter = DeadLetter::new(&Message::builder().body("hello").build());
         assert_eq!(letter.cells(), ["-", "-", "-", "hello"]);
     }

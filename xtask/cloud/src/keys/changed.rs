@@ -16,7 +16,7 @@ pub(crate) struct ChangedKey<'a> {
     state: &'a str,
 }
 
-/// Prints the result. The API caches a key for 60 seconds.
+/// Prints the new state of a key. The API caches keys for 60 seconds.
 pub(super) fn print(args: &KeysTableArgs, key_id: &str, state: &str) -> anyhow::Result<()> {
     output::progress(format_args!(
         "{key_id} is {state}, effective within 60 seconds"

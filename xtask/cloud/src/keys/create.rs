@@ -1,4 +1,5 @@
-//! New keys. A key is shown once, and a key that could not be shown is deleted.
+//! `cargo xtask keys create` and `rotate`. A new key is shown once. A key that could not be shown is
+//! deleted.
 
 use std::convert::Infallible;
 use std::fs::File;
@@ -23,8 +24,8 @@ use super::table::{KeysTable, key_id};
 use crate::interrupt::Interrupt;
 use crate::report::event_line;
 
-/// The attempts to generate an unused id. There are 62^12 ids, so a second collision in a row is not
-/// chance.
+/// The attempts to generate an unused id. There are 62^12 ids, so two collisions in a row are a defect
+/// and not chance.
 const ATTEMPTS: u32 = 2;
 
 /// A new key with its secret.
@@ -38,7 +39,6 @@ pub(crate) struct CreatedKey<'a> {
     expires_at: Option<Timestamp>,
 }
 
-/// Creates a key and shows it.
 pub(super) async fn create(args: &KeysCreateArgs) -> anyhow::Result<()> {
     let name = readable_name(&args.name).map_err(|error| unusable(&error))?;
     refuse_without_reader()?;
@@ -53,10 +53,9 @@ pub(super) async fn create(args: &KeysCreateArgs) -> anyhow::Result<()> {
     issue(&keys, &properties, args.table.output).await
 }
 
-/// Creates a key with the name, the limit and the lifetime of an old key. A limit above
-/// the highest one that can be counted is lowered to that one. The old key then expires after
-/// `--keep-old`. An expired key can be rotated. A disabled key cannot, because it was disabled on
-/// purpose.
+/// Creates a key with the name, the limit and the lifetime of an old key, and lets the old key expire
+/// after `--keep-old`. A limit above [`contract::MAX_REQUESTS_PER_MINUTE`] is lowered to this maximum.
+/// An expired key can be rotated. A disabled key cannot, because an operator disabled it on purpose.
 pub(super) async fn rotate(args: &KeysRotateArgs) -> anyhow::Result<()> {
     let old_id = key_id(&args.key.key_id)?;
     refuse_without_reader()?;
@@ -97,7 +96,7 @@ pub(super) async fn rotate(args: &KeysRotateArgs) -> anyhow::Result<()> {
         ));
     }
     let end = after(now, args.keep_old);
-    // A rotation never extends a lifetime.
+    // A rotation never extends the lifetime of the old key.
     let end = old.expires_at.map_or(end, |before| before.min(end));
     let answer = keys.store.set_api_key_expiry(&old_id, end).await;
     keys.changed(
@@ -122,7 +121,7 @@ struct KeyProperties<'a> {
 }
 
 impl KeyProperties<'_> {
-    /// Generates a key with these properties: an id and a secret.
+    /// Generates an id and a secret for a key with these properties.
     fn generate_key(&self) -> Result<NewApiKey, Failure> {
         let mut key =
             NewApiKey::generate(self.name, Timestamp::now()).map_err(|error| unusable(&error))?;
@@ -132,8 +131,8 @@ impl KeyProperties<'_> {
     }
 }
 
-/// Refuses to create a key if nothing reads stdout: it is a pipe without a reader, or `/dev/null`.
-/// Rust opens `/dev/null` in place of a closed stdout.
+/// Refuses to create a key if stdout is a pipe without a reader, or `/dev/null`. If stdout is closed,
+/// Rust opens `/dev/null` in its place.
 #[expect(clippy::disallowed_methods, reason = "nothing is printed")]
 fn refuse_without_reader() -> anyhow::Result<()> {
     let stdout = std::io::stdout();
@@ -154,7 +153,6 @@ fn refuse_without_reader() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns true if stdout is `/dev/null`.
 #[expect(clippy::disallowed_methods, reason = "nothing is printed")]
 fn is_dev_null() -> anyhow::Result<bool> {
     let stdout = std::io::stdout().as_fd().try_clone_to_owned();
@@ -165,14 +163,14 @@ fn is_dev_null() -> anyhow::Result<bool> {
         && nowhere.is_ok_and(|nowhere| nowhere.rdev() == stdout.rdev()))
 }
 
-/// The failure of one attempt.
+/// The failure of one attempt to store and show a key.
 struct NotIssued {
     failure: Failure,
-    /// Whether the key may be in the table nevertheless.
+    /// Whether the key may be in the table in spite of the failure.
     may_be_stored: bool,
 }
 
-/// Stores a key and shows it. Deletes the key again if it cannot be shown, or the command is
+/// Stores a new key and shows it. Deletes the key again if it cannot be shown, or if the command is
 /// interrupted.
 async fn issue(
     keys: &KeysTable<'_>,
@@ -230,8 +228,8 @@ async fn store_and_show(
     Ok(created)
 }
 
-/// Stores a key. If the first answer was lost, the SDK's second attempt finds the same key under the
-/// id. This counts as success.
+/// Stores a key. If the response to the SDK's first attempt is lost, its second attempt finds the id
+/// taken by the same key. This counts as success.
 async fn store(keys: &KeysTable<'_>, key: &NewApiKey) -> Result<Created, StoreError> {
     let record = &key.record;
     let created = keys.store.create_api_key(record).await?;
@@ -247,7 +245,7 @@ async fn store(keys: &KeysTable<'_>, key: &NewApiKey) -> Result<Created, StoreEr
 /// Returns true if the key may be in the table although storing it failed.
 fn may_be_stored(error: &StoreError) -> bool {
     match error {
-        // This is the error of the last attempt. An earlier one may have stored the key.
+        // These are errors of the SDK's last attempt. An earlier attempt may have stored the key.
         StoreError::Timeout { .. }
         | StoreError::NotConnected { .. }
         | StoreError::Unreachable { .. }
@@ -284,7 +282,7 @@ fn after(now: Timestamp, duration: Duration) -> Timestamp {
     now.plus_seconds(u32::try_from(duration.as_secs()).unwrap_or(u32::MAX))
 }
 
-/// Shows a key. Nothing else is on stdout, so that a script can read the key.
+/// Shows a key. Other text goes to stderr, because scripts read the key from stdout.
 fn show(key: &NewApiKey, format: OutputFormat) -> anyhow::Result<()> {
     let raw = key.raw.reveal();
     let expires_at = key.record.expires_at;

@@ -17,7 +17,6 @@ pub(crate) use table::key_id;
 #[cfg(test)]
 pub(crate) use {changed::ChangedKey, create::CreatedKey, read::KeyRow, usage::KeyUsage};
 
-/// Runs one command.
 pub(crate) async fn run(command: &KeysCommand) -> anyhow::Result<()> {
     match command {
         KeysCommand::Create(args) => create::create(args).await,
@@ -32,7 +31,6 @@ pub(crate) async fn run(command: &KeysCommand) -> anyhow::Result<()> {
     }
 }
 
-/// Enables or disables a key.
 async fn set_enabled(args: &KeysKeyArgs, enabled: bool) -> anyhow::Result<()> {
     let key_id = key_id(&args.key_id)?;
     let keys = KeysTable::to_change(&args.table).await?;
@@ -46,7 +44,6 @@ async fn set_enabled(args: &KeysKeyArgs, enabled: bool) -> anyhow::Result<()> {
     changed::print(&args.table, key_id.as_str(), state)
 }
 
-/// Deletes a key after a confirmation.
 async fn delete(args: &KeysDeleteArgs) -> anyhow::Result<()> {
     let key_id = key_id(&args.key.key_id)?;
     let keys = KeysTable::to_change(&args.key.table).await?;

@@ -1,4 +1,4 @@
-//! The keys without their secrets: `list` and `show`.
+//! `cargo xtask keys list` and `show`: the keys without their secrets.
 
 use std::num::NonZeroU32;
 
@@ -77,7 +77,7 @@ impl<'a> KeyRow<'a> {
     }
 
     fn cells(&self) -> [String; 7] {
-        // A malformed key has no `created_at`: all of its other cells are `-`.
+        // Only a malformed key has no `created_at`. Except for id and state, its cells are `-`.
         let cell = |value: Option<String>, none: &str| match value {
             _ if self.created_at.is_none() => "-".to_owned(),
             value => value.unwrap_or_else(|| none.to_owned()),

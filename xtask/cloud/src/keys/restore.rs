@@ -23,13 +23,13 @@ use crate::confirm::{Question, at_terminal};
 use crate::interrupt::Interrupt;
 use crate::polling;
 
-/// The longest time that the command waits for the restored table. If the restore takes longer, a rerun
-/// waits for the same table again.
+/// The longest wait for the restored table. If the restore takes longer, a rerun waits for the same
+/// table again.
 const RESTORE_LIMIT: Duration = Duration::from_hours(2);
 
 /// Restores an earlier state of the table under another name, copies the keys that the current table
-/// lacks, and deletes the restored table. If the command fails or is
-/// interrupted, the restored table stays for a rerun.
+/// lacks, and deletes the restored table. After a failure or an interruption, the restored table stays
+/// for a rerun.
 pub(super) async fn restore(args: &KeysRestoreArgs) -> anyhow::Result<()> {
     let time = Timestamp::parse(&args.from_time).map_err(|error| {
         Failure::usage(format!("--from-time cannot be used: {error}"))
@@ -39,7 +39,7 @@ pub(super) async fn restore(args: &KeysRestoreArgs) -> anyhow::Result<()> {
     let aws = Aws::to_change_data(&args.table.aws, &settings).await?;
     let keys = KeysTable::new(&args.table, &aws);
     if !args.yes && !at_terminal() {
-        // Without a terminal, no operator can confirm the copy, so the restore does not even begin.
+        // Without a terminal, the operator cannot confirm the copy, so no restore is started.
         let question = Question::new(String::new());
         return question.agreed(false, "no key was restored").await;
     }
@@ -233,11 +233,11 @@ async fn copy_missing(
     if missing.is_empty() {
         output::progress(format_args!(
             "nothing to restore: the table had {} at {time}",
-            keys_of(restored_keys.len())
+            number_of_keys(restored_keys.len())
         ));
         return Ok(());
     }
-    let count = keys_of(missing.len());
+    let count = number_of_keys(missing.len());
     output::message(format_args!(
         "{count} as of {time} can be restored:\n{}",
         read::table_of(&missing)
@@ -259,7 +259,7 @@ async fn copy_missing(
     Ok(())
 }
 
-fn keys_of(count: usize) -> String {
+fn number_of_keys(count: usize) -> String {
     let noun = if count == 1 { "key" } else { "keys" };
     format!("{count} {noun}")
 }

@@ -98,7 +98,7 @@ impl<'a> KeysTable<'a> {
     }
 }
 
-/// Parses an id. The parser of the arguments has already checked its form.
+/// Parses a key's id, whose form the argument parser has already checked.
 pub(crate) fn key_id(text: &str) -> Result<KeyId, Failure> {
     KeyId::parse(text).ok_or_else(|| Failure::usage("a key's id has 12 letters and digits"))
 }

@@ -27,7 +27,7 @@ const QUERY: &str = "filter message = \"request\" | stats count(*) as requests b
 /// The most rows that a query returns.
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax-Limit.html>
 const MAX_ROWS: usize = 10_000;
-/// The longest time that a query runs.
+/// The time after which CloudWatch Logs ends a query.
 /// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_StartQuery.html>
 const QUERY_LIMIT: Duration = Duration::from_hours(1);
 
@@ -84,7 +84,7 @@ impl KeyUsage {
 /// Prints the requests of each key, the busiest first.
 pub(super) async fn usage(args: &KeysUsageArgs) -> anyhow::Result<()> {
     let aws = Aws::to_read(&args.table.aws).await?;
-    let rows = count(&aws, args).await?;
+    let rows = run_query(&aws, args).await?;
     if rows.len() >= MAX_ROWS {
         output::progress(format_args!(
             "warning: AWS returns {MAX_ROWS} rows at most, so the least used keys may be missing; \
@@ -121,8 +121,7 @@ pub(super) async fn usage(args: &KeysUsageArgs) -> anyhow::Result<()> {
     }
 }
 
-/// Runs the query and returns its rows.
-async fn count(aws: &Aws, args: &KeysUsageArgs) -> anyhow::Result<Vec<Vec<ResultField>>> {
+async fn run_query(aws: &Aws, args: &KeysUsageArgs) -> anyhow::Result<Vec<Vec<ResultField>>> {
     let client = aws.cloudwatch_logs();
     let log = names::function_log_group(Function::Api, args.table.environment);
     let now = Timestamp::now().unix_seconds();
@@ -162,7 +161,7 @@ async fn count(aws: &Aws, args: &KeysUsageArgs) -> anyhow::Result<Vec<Vec<Result
     Ok(done.results.unwrap_or_default())
 }
 
-/// Adds up the rows by the masked id, which requests without a key do not have.
+/// Adds up the rows by the masked id of the key; `None` for requests without a key.
 fn by_key(rows: &[Vec<ResultField>]) -> BTreeMap<Option<String>, BTreeMap<String, u64>> {
     let mut keys: BTreeMap<_, BTreeMap<String, u64>> = BTreeMap::new();
     for row in rows {

@@ -1,11 +1,11 @@
-//! The text of a log event: one line for people.
+//! The text output of a log event: one line for people.
 
 use std::fmt::Write as _;
 
 use serde_json::Value;
 
-/// Returns true if Lambda wrote the event, and the event only states that an invocation began or
-/// ended. `Status` in the report of an invocation means that the function failed:
+/// Returns true if Lambda wrote the event, and the event only states that an instance started or that an
+/// invocation began or ended. `Status` in the report of an invocation means that the function failed:
 /// <https://docs.aws.amazon.com/lambda/latest/dg/troubleshooting-invocation.html>.
 pub(super) fn is_routine(message: &str) -> bool {
     ["START RequestId: ", "END RequestId: ", "INIT_START "]
@@ -14,8 +14,9 @@ pub(super) fn is_routine(message: &str) -> bool {
         || (message.starts_with("REPORT RequestId: ") && !message.contains("Status: "))
 }
 
-/// Formats a line of JSON that a function wrote: the status and the route of a request, or the
-/// level and the message, and then the other members. Other text stays as it is.
+/// Formats a line of JSON that a function wrote. A request begins with its status, route and duration,
+/// any other line with its level and message. The other members follow, except null and false. Text that
+/// is not a JSON object is returned unchanged.
 pub(super) fn readable(message: &str) -> String {
     let Ok(Value::Object(members)) = serde_json::from_str(message) else {
         return message.to_owned();
@@ -26,31 +27,28 @@ pub(super) fn readable(message: &str) -> String {
     };
     let message = member("message");
     let is_request = message == "request";
-    let (mut line, shown) = if is_request {
+    let (mut line, omitted): (String, &[&str]) = if is_request {
         let (status, route, ms) = (member("status"), member("route"), member("durationMs"));
         (
             format!("{status} {route} {ms} ms"),
-            ["status", "route", "durationMs"],
+            &["status", "route", "durationMs"],
         )
     } else {
-        (
-            format!("{:<5} {}", member("level"), message),
-            ["target", "", ""],
-        )
+        (format!("{:<5} {}", member("level"), message), &["target"])
     };
     for (name, value) in &members {
-        let is_shown = shown.contains(&name.as_str())
+        let is_omitted = omitted.contains(&name.as_str())
             || ["timestamp", "level", "message"].contains(&name.as_str())
-            // The route has the method, unless the path is unknown.
+            // The route contains the method, unless the path is unknown.
             || (name == "method" && is_request && line.contains(" /"))
             // Metrics and their dimensions, which other members repeat.
             || name.starts_with(|first: char| first == '_' || first.is_ascii_uppercase());
-        // The span of the API's events has the id of the request.
+        // In the API's events, the request's id is a member of the span.
         let (name, value) = match value.get("requestId") {
             Some(id) if name == "span" => ("requestId", id),
             _ => (&**name, value),
         };
-        if !is_shown && !matches!(value, Value::Null | Value::Bool(false)) {
+        if !is_omitted && !matches!(value, Value::Null | Value::Bool(false)) {
             // Writing to a string does not fail.
             let _ = write!(line, "  {name}={}", plain(value));
         }
@@ -58,7 +56,7 @@ pub(super) fn readable(message: &str) -> String {
     line
 }
 
-/// Formats a value. Text is quoted if it has spaces.
+/// Formats a value. Text with spaces or quotes is quoted.
 fn plain(value: &Value) -> String {
     match value {
         Value::String(text) if !text.contains([' ', '"']) => text.clone(),

@@ -1,19 +1,17 @@
-//! The events of a log that are new. CloudWatch Logs stores events late and out of order, so
-//! each search begins before the end of the last one and finds some events again.
+//! The events of a log that were not printed yet. CloudWatch Logs stores events late and out of order.
+//! Therefore each search covers a part of the previous search's time range, and finds some events again.
 
 use std::collections::HashMap;
 
 use aws_sdk_cloudwatchlogs::types::FilteredLogEvent;
 
-/// The longest time, in milliseconds, by which an event may arrive after a newer event. Lambda delivers
-/// logs within seconds.
+/// The longest delay, in milliseconds, with which an event can arrive after a newer event. Lambda
+/// delivers logs within seconds.
 const OVERLAP_MS: i64 = 30_000;
-/// The longest time, in milliseconds, by which a search begins before the last search. It is also the
-/// largest error of this machine's clock with which AWS accepts requests, so a wrong clock hides no
-/// event.
+/// The most milliseconds by which the time range of a search begins before the previous search. AWS
+/// refuses the requests of a machine whose clock is wrong by more, so a wrong clock hides no event.
 const LONGEST_WINDOW_MS: i64 = 300_000;
 
-/// One event of a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct LogEvent {
     /// Milliseconds since 1970.
@@ -44,13 +42,14 @@ impl LogEvent {
     }
 }
 
-/// The printed events that the next search may find again.
+/// The state between two searches of a log.
 pub(super) struct Tail {
+    /// The beginning of the next search's time range.
     begins_ms: i64,
     newest_ms: Option<i64>,
     /// The time of the last search.
     searched_ms: Option<i64>,
-    /// The events that the next search may find again, by identity, with their times.
+    /// The times of the printed events that the next search can find again, by identity.
     seen: HashMap<String, i64>,
 }
 
@@ -65,14 +64,12 @@ impl Tail {
         }
     }
 
-    /// Returns the beginning of the next search.
     pub(super) fn begins_ms(&self) -> i64 {
         self.begins_ms
     }
 
-    /// Moves the beginning forward for a search at this time, and forgets earlier events. Leaves no time
-    /// uncovered, even if the last search was long ago.
-    pub(super) fn search_at(&mut self, now_ms: i64) {
+    /// Moves the beginning forward for a search at this time, and forgets events before the beginning.
+    pub(super) fn prepare_search(&mut self, now_ms: i64) {
         let behind_newest = self.newest_ms.map(|newest| newest - OVERLAP_MS);
         let behind_search = self
             .searched_ms
@@ -113,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn without_ids_equal_lines_of_different_times_are_two_events() {
+    fn equal_lines_without_ids_and_with_different_times_are_two_events() {
         let without_id = |time_ms| LogEvent {
             id: None,
             ..event("a", time_ms)
@@ -126,9 +123,9 @@ mod tests {
     #[test]
     fn searches_that_find_nothing_also_move_the_beginning_forward() {
         let mut tail = Tail::new(0);
-        tail.search_at(10_000_000);
+        tail.prepare_search(10_000_000);
         assert_eq!(tail.begins_ms(), 0);
-        tail.search_at(20_000_000);
+        tail.prepare_search(20_000_000);
         assert_eq!(tail.begins_ms(), 10_000_000 - LONGEST_WINDOW_MS);
     }
 
@@ -140,10 +137,9 @@ mod tests {
         use super::*;
 
         proptest! {
-            /// Each event arrives some time after it happened, and every search finds those
-            /// that have arrived.
+            /// Each event arrives with a delay, and a search finds only the events that have arrived.
             #[test]
-            fn every_event_is_printed_once_however_late_within_the_overlap(
+            fn every_event_that_arrives_within_the_overlap_is_printed_once(
                 events in prop::collection::vec((0_i64..200_000, 0_i64..=OVERLAP_MS), 0..60),
                 searches in prop::collection::btree_set(0_i64..200_000, 0..30),
             ) {
@@ -151,7 +147,7 @@ mod tests {
                 let mut printed = Vec::new();
                 let end = 400_000;
                 for now in searches.into_iter().chain([end]) {
-                    tail.search_at(now);
+                    tail.prepare_search(now);
                     let found = events.iter().enumerate().filter(|(_, (time, delay))| {
                         *time >= tail.begins_ms() && time + delay <= now
                     });

@@ -35,7 +35,7 @@ const VERSION: u32 = 1;
 /// The command that writes the page.
 const UPDATE: &str = "INSTA_UPDATE=always cargo test --workspace events_page";
 
-/// The meanings of members that mean the same in every event. Their fields need no comment.
+/// The members that have the same meaning in every event. Their fields need no comment.
 const MEANINGS: [(&str, &str); 18] = [
     ("account", "The account's twelve digits."),
     ("arn", "The ARN of the caller."),
@@ -57,7 +57,7 @@ const MEANINGS: [(&str, &str); 18] = [
     ("version", "The version of the function."),
 ];
 
-/// The types of `xtask/local` and `xtask/bench`.
+/// The types on the page that are defined in `xtask/local` and `xtask/bench`.
 const FOREIGN: [&str; 5] = [
     "FeedReady",
     "LocalReady",
@@ -135,7 +135,7 @@ impl Example for BuildOutput {
     }
 }
 
-/// A type of the page.
+/// A type on the page.
 struct Documented {
     type_name: &'static str,
     /// The heading of a line that has no member `event`.
@@ -292,7 +292,7 @@ fn source_folders() -> [PathBuf; 4] {
     .map(|folder| workspace::root().join(folder))
 }
 
-/// Collects the sources of a folder, without those of tests.
+/// Collects the sources in a folder, except those of tests.
 fn collect(folder: &Path, sources: &mut Vec<String>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -612,8 +612,8 @@ fn the_events_page_is_written_from_the_types() {
     assert!(committed == written, "{PAGE} is out of date; run: {UPDATE}");
 }
 
-/// A type can only be printed if it implements [`Example`], so every printed type is on the page
-/// if every implementor is.
+/// Only a type that implements [`Example`] can be printed. Therefore, if the page has every such type, it
+/// has every printed type.
 #[test]
 fn the_events_page_has_every_type_that_a_command_prints() {
     let mut sources = Vec::new();

@@ -1,4 +1,4 @@
-//! The choice of a rollback's versions.
+//! The choice of the version to which a rollback returns.
 
 use xtask::failure::Failure;
 
@@ -7,7 +7,7 @@ use crate::alias::{LiveAlias, PublishedVersion, RolledBack};
 /// The number of versions that a hint lists.
 const LISTED: usize = 10;
 
-/// The versions of a rollback.
+/// The versions between which a rollback moves the alias.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Choice {
     /// The version that the rollback replaces; `$LATEST` if the alias was pointed at it by hand.
@@ -24,9 +24,8 @@ impl Choice {
     }
 }
 
-/// Chooses the `requested` version. Without a request, chooses the version before the newest one that
-/// serves. The newest that serves is the alias's version, unless a newer one serves a part of the
-/// requests. `published` is sorted with the oldest first.
+/// Chooses the `requested` version. If it is `None`, chooses the version before the newest version that
+/// serves requests. `published` is sorted with the oldest first.
 pub(super) fn choose(
     alias: &LiveAlias,
     published: &[PublishedVersion],
@@ -129,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn the_version_before_is_the_highest_that_still_exists() {
+    fn the_default_is_the_highest_lower_version_that_still_exists() {
         let live = LiveAlias::for_tests("8");
         assert_eq!(chosen(&live, &[3, 5, 8, 9], None), Ok(from_to("8", 5)));
         assert_eq!(chosen(&live, &[3, 5, 8, 9], Some(9)), Ok(from_to("8", 9)));
@@ -144,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_version_with_a_part_of_the_requests_is_rolled_back() {
+    fn the_newest_version_that_serves_requests_is_rolled_back() {
         let live = with_weight("7", "8");
         assert_eq!(chosen(&live, &[6, 7, 8], None), Ok(from_to("8", 7)));
         assert_eq!(chosen(&live, &[6, 7, 8], Some(7)), Ok(from_to("8", 7)));

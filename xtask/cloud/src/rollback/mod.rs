@@ -1,6 +1,5 @@
-//! `cargo xtask rollback`: points a function's alias at an earlier version. While CodeDeploy
-//! moves the traffic, the rollback stops its deployment instead, and CloudFormation rolls
-//! the stack back.
+//! `cargo xtask rollback`: points a function's alias at an earlier version. While CodeDeploy moves the
+//! traffic, the command stops CodeDeploy's deployment instead, and CloudFormation rolls the stack back.
 
 mod choice;
 
@@ -45,7 +44,6 @@ pub(crate) struct RollbackEvent<'a> {
     deployment: Option<&'a str>,
 }
 
-/// Runs the command.
 pub(crate) async fn run(args: &RollbackArgs) -> anyhow::Result<ExitCode> {
     let report = Report::new(args.target.output);
     let result = rollback(args, &report).await;
@@ -97,8 +95,8 @@ async fn rollback(args: &RollbackArgs, report: &Report) -> anyhow::Result<()> {
     planned.apply(&aws).await
 }
 
-/// Refuses a rollback during an operation on the stack. CloudFormation would move the alias again, or
-/// fail because the alias was moved.
+/// Refuses a rollback during an operation on the stack. After the rollback, CloudFormation would move the
+/// alias again, or fail because of the moved alias.
 fn refuse_during_operation(stack: &Stack, environment: Environment) -> Result<(), Failure> {
     if stack::is_at_rest(&stack.status) {
         return Ok(());
@@ -112,9 +110,9 @@ fn refuse_during_operation(stack: &Stack, environment: Environment) -> Result<()
     )))
 }
 
-/// Finds the rollback of a deploy whose smoke test has failed. `version` is the version that served
-/// before. If it is `None`, the rollback returns to the next lower version. The inner error says why
-/// there is no such version.
+/// Plans the rollback of a deploy whose smoke test has failed: to the version that served before the
+/// deploy or, if `version` is `None`, to the next lower version. The inner error says why there is no
+/// such version.
 pub(crate) async fn of_failed_deploy(
     aws: &Aws,
     environment: Environment,
@@ -133,7 +131,8 @@ pub(crate) struct AliasMove {
 }
 
 impl AliasMove {
-    /// Chooses the version. The inner error says that there is no such version.
+    /// Plans a move to `to_version` or, if `None`, to the version before. The inner error says why there
+    /// is no such version.
     async fn find(
         aws: &Aws,
         environment: Environment,
@@ -165,8 +164,8 @@ impl AliasMove {
     fn show(&self, report: &Report) -> anyhow::Result<()> {
         let (from, to) = (&self.choice.from, self.choice.to.to_string());
         output::progress(format_args!("function     {}", self.function_name));
-        output::progress(format_args!("from         {}", self.version(from)));
-        output::progress(format_args!("to           {}", self.version(&to)));
+        output::progress(format_args!("from         {}", self.describe_version(from)));
+        output::progress(format_args!("to           {}", self.describe_version(&to)));
         for weight in &self.alias.weights {
             output::progress(format_args!("removes      {weight}"));
         }
@@ -184,7 +183,7 @@ impl AliasMove {
         })
     }
 
-    fn version(&self, version: &str) -> String {
+    fn describe_version(&self, version: &str) -> String {
         let known = self
             .published
             .iter()
@@ -205,8 +204,8 @@ impl AliasMove {
     }
 }
 
-/// Asks the operator, stops a CodeDeploy deployment, and follows the rollback until the alias serves
-/// one version. `place` is the account and the region, for the question.
+/// Asks the operator, stops a CodeDeploy deployment, and follows the stack's rollback until the alias
+/// serves one version. `place` is the account and the region, for the question.
 async fn stop_deployment(
     aws: &Aws,
     args: &RollbackArgs,
@@ -245,7 +244,7 @@ async fn stop_deployment(
     let log = EventLog::from_now(&client, stack, report).await?;
     codedeploy::stop(aws, deployment).await?;
     output::progress(format_args!("stopping the deployment {deployment}"));
-    // A deployment that was not created by the stack has no events in the stack.
+    // If CloudFormation did not start the deployment, the stack has no operation to follow.
     if !stack::is_at_rest(&stack.status) {
         let ended = follow::to_the_end(&client, log, None, report).await?;
         match ended.stack.status {
@@ -288,8 +287,8 @@ fn show_stop(
     })
 }
 
-/// Waits until the alias has no weights: the stack may be rolled back before CodeDeploy has
-/// changed the alias.
+/// Waits until the alias has no weights. The rollback of the stack can end before CodeDeploy has changed
+/// the alias.
 async fn wait_for_one_version(aws: &Aws, function: &str) -> anyhow::Result<()> {
     let client = aws.lambda_configuration();
     let what = format_args!("waiting until {function} serves one version");

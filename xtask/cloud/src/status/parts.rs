@@ -36,7 +36,7 @@ pub(crate) struct Status {
     pub(super) last_update: Known<Option<LastUpdate>>,
 }
 
-/// A part, or the reason why it cannot be read.
+/// A part of the status, or the reason why the part cannot be read.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub(super) enum Known<T> {
@@ -151,7 +151,6 @@ pub(super) struct RolloutStatus {
 }
 
 impl RolloutStatus {
-    /// Creates the status with the share that the alias of the API has.
     pub(super) fn new(deployment: String, api: Option<&FunctionStatus>) -> Self {
         RolloutStatus {
             deployment,
