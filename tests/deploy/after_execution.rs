@@ -1,5 +1,5 @@
-//! Failures of a deploy during and after the execution of its change set: throttling, refused
-//! calls, an expired session, a failed rollback and a failed smoke test.
+//! Deploys to prod during which AWS or the smoke test fails: throttling, refused calls, an expired
+//! session, a rejected change set and a failed rollback.
 
 use serde_json::json;
 use tests::scripted::{self, Answer, Scripted};
@@ -54,7 +54,7 @@ async fn a_deploy_waits_and_retries_if_aws_throttles_it_after_the_execution() {
 }
 
 #[tokio::test]
-async fn an_error_after_the_execution_says_that_the_stack_is_deployed_and_names_a_command() {
+async fn an_error_after_the_execution_says_that_the_stack_is_deployed() {
     let denied = refusal!(PROTECTION, "AccessDenied", "not authorized");
     let expired = refusal!(PROTECTION, "ExpiredToken", "the token is expired");
     for (refused, words) in [
@@ -94,8 +94,8 @@ async fn a_deploy_follows_the_status_of_the_stack_while_its_events_are_throttled
 
 #[tokio::test]
 async fn an_expired_session_ends_the_deploy_at_once_with_a_hint_to_rerun() {
-    let of_events = refusal!(EVENTS, "ExpiredToken", "the token is expired");
-    let of_status = refusal!(
+    let events_refused = refusal!(EVENTS, "ExpiredToken", "the token is expired");
+    let status_refused = refusal!(
         prod_by_id!("X").action,
         "ExpiredToken",
         "the token is expired"
@@ -104,7 +104,7 @@ async fn an_expired_session_ends_the_deploy_at_once_with_a_hint_to_rerun() {
         vec![
             EVENTS_BEFORE,
             EVENTS_BEGUN,
-            of_events,
+            events_refused,
             prod_by_id!("UPDATE_IN_PROGRESS"),
         ],
         vec![
@@ -112,7 +112,7 @@ async fn an_expired_session_ends_the_deploy_at_once_with_a_hint_to_rerun() {
             EVENTS_BEGUN,
             prod_by_id!("UPDATE_COMPLETE"),
             prod_by_id!("UPDATE_IN_PROGRESS"),
-            of_status,
+            status_refused,
         ],
     ] {
         let endpoint = prod(&script).await;
@@ -245,8 +245,8 @@ async fn a_first_version_that_fails_its_smoke_test_cannot_be_rolled_back() {
         body: r#"{"__type":"ResourceNotFoundException","Message":"no such alias"}"#,
     };
     let first = Answer::ok(ALIAS, r#"{"FunctionVersion":"1","RevisionId":"r1"}"#);
-    let mut script = vec![absent; 2];
-    script.push(first);
+    // The deploy reads the alias twice before the update, and once afterwards.
+    let mut script = vec![absent, absent, first];
     script.extend([
         Answer::ok(VERSIONS, r#"{"Versions":[{"Version":"1","CodeSize":1}]}"#),
         Answer::error(HEALTH, 500, "{}"),

@@ -1,5 +1,5 @@
-//! The baseline: differences from the template that a deployment records, so that later deploys do
-//! not count them as drift. The results of CloudFormation's drift detection are scripted.
+//! The baseline: differences from the template that a deployment records, and that later deploys do not
+//! count as drift. The results of CloudFormation's drift detection are scripted.
 
 use std::fmt::Write as _;
 
@@ -76,31 +76,46 @@ fn change_set(changes: &[(&str, &str)]) -> Answer {
     Answer::ok(scripts::CHANGE_SET, body.leak())
 }
 
-/// A property that differs from the template: the logical id and the type of the resource, and the
-/// actual value of the property. The value in the template is `sorted`.
-type Difference<'a> = (&'a str, &'a str, &'a str);
+/// A resource whose property `Order` has another value than in the template, where it is `sorted`.
+#[derive(Debug, Clone, Copy)]
+struct Difference {
+    logical_id: &'static str,
+    resource_type: &'static str,
+    actual: &'static str,
+}
 
-const QUEUE: Difference<'_> = ("Queue", "SQS::Queue", "reversed");
-const SCHEDULE: Difference<'_> = ("Schedule", "Scheduler::Schedule", "reversed");
+const fn reversed(logical_id: &'static str, resource_type: &'static str) -> Difference {
+    Difference {
+        logical_id,
+        resource_type,
+        actual: "reversed",
+    }
+}
+
+const QUEUE: Difference = reversed("Queue", "SQS::Queue");
+const SCHEDULE: Difference = reversed("Schedule", "Scheduler::Schedule");
 
 /// Returns a response with the differences that a drift detection finds in prod's stack.
-fn drift_of_prod(found: &[Difference<'_>]) -> Answer {
-    let members = found
-        .iter()
-        .fold(String::new(), |mut members, (id, resource_type, actual)| {
-            let _ = write!(
-                members,
-                "<member><StackId>s</StackId><LogicalResourceId>{id}</LogicalResourceId>\
-             <PhysicalResourceId>{id}-1</PhysicalResourceId>\
+fn drift_of_prod(found: &[Difference]) -> Answer {
+    let members = found.iter().fold(String::new(), |mut members, difference| {
+        let Difference {
+            logical_id,
+            resource_type,
+            actual,
+        } = difference;
+        let _ = write!(
+            members,
+            "<member><StackId>s</StackId><LogicalResourceId>{logical_id}</LogicalResourceId>\
+             <PhysicalResourceId>{logical_id}-1</PhysicalResourceId>\
              <ResourceType>AWS::{resource_type}</ResourceType>\
              <StackResourceDriftStatus>MODIFIED</StackResourceDriftStatus>\
              <Timestamp>2026-01-15T10:30:00Z</Timestamp><PropertyDifferences><member>\
              <PropertyPath>/Order</PropertyPath><ExpectedValue>sorted</ExpectedValue>\
              <ActualValue>{actual}</ActualValue><DifferenceType>NOT_EQUAL</DifferenceType>\
              </member></PropertyDifferences></member>"
-            );
-            members
-        });
+        );
+        members
+    });
     let body = format!(
         "<DescribeStackResourceDriftsResponse><DescribeStackResourceDriftsResult>\
          <StackResourceDrifts>{members}</StackResourceDrifts>\
@@ -124,15 +139,15 @@ fn bucket_with_record(record: &Value) -> [Answer; 2] {
 }
 
 /// A deploy of the update [`UPDATED`] to prod.
-struct Deploy<'a> {
+struct Deploy {
     /// The results of drift detection before and after the deployment.
-    drift: [Vec<Difference<'a>>; 2],
+    drift: [Vec<Difference>; 2],
     responses: Vec<Answer>,
-    on_drift: &'a str,
+    on_drift: &'static str,
 }
 
-impl<'a> Deploy<'a> {
-    fn with_drift(before: &[Difference<'a>], after: &[Difference<'a>]) -> Self {
+impl Deploy {
+    fn with_drift(before: &[Difference], after: &[Difference]) -> Self {
         Deploy {
             drift: [before.to_vec(), after.to_vec()],
             responses: Vec::new(),
@@ -145,7 +160,7 @@ impl<'a> Deploy<'a> {
         self
     }
 
-    fn on_drift(self, on_drift: &'a str) -> Self {
+    fn on_drift(self, on_drift: &'static str) -> Self {
         Deploy { on_drift, ..self }
     }
 
@@ -227,7 +242,10 @@ async fn a_recorded_difference_stops_no_later_deploy_until_it_changes() {
     assert!(events(&lines, "baseline").is_empty(), "{lines:?}");
     assert!(events(&lines, "not-in-baseline").is_empty(), "{lines:?}");
 
-    let another = ("Schedule", "Scheduler::Schedule", "another");
+    let another = Difference {
+        actual: "another",
+        ..SCHEDULE
+    };
     let third =
         Deploy::with_drift(&[another], &[]).with_responses(&bucket_with_record(&second.record()));
     let third = third.run().await;
@@ -238,36 +256,33 @@ async fn a_recorded_difference_stops_no_later_deploy_until_it_changes() {
 
 #[tokio::test]
 async fn a_difference_that_the_deployment_does_not_explain_stops_the_next_deploy() {
-    let untouched = ("Topic", "SNS::Topic", "reversed");
-    let role = ("ApiRole", "IAM::Role", "reversed");
-    let table = ("Table", "DynamoDB::Table", "reversed");
+    let untouched = reversed("Topic", "SNS::Topic");
+    let role = reversed("ApiRole", "IAM::Role");
+    let table = reversed("Table", "DynamoDB::Table");
+    let changed_again = Difference {
+        actual: "another",
+        ..QUEUE
+    };
     let imported = change_set(&[("Table", "Import")]);
     // The events report an update of the table, and the change set does not list the table.
     let unlisted = change_set(&[("Queue", "Modify")]);
-    let before: &[Difference<'_>] = &[QUEUE];
-    for (before, after, more, list) in [
+    let before: &[Difference] = &[QUEUE];
+    for (before, after, response, list) in [
         (&[][..], untouched, None, "changedMeanwhile"),
         (&[], role, None, "changedMeanwhile"),
         (&[], table, Some(imported), "changedMeanwhile"),
         (&[], table, Some(unlisted), "changedMeanwhile"),
         (before, QUEUE, None, "continued"),
-        // The property had drifted before the deployment, and its value changed again.
-        (
-            before,
-            ("Queue", "SQS::Queue", "another"),
-            None,
-            "changedMeanwhile",
-        ),
+        (before, changed_again, None, "changedMeanwhile"),
     ] {
         let after = [after];
-        let more: Vec<Answer> = more.into_iter().collect();
-        let deploy = Deploy::with_drift(before, &after).with_responses(&more);
+        let deploy = Deploy::with_drift(before, &after).with_responses(response.as_slice());
         let deployed = deploy.on_drift("continue").run().await;
         assert_outcome(&deployed.run, 0, "deployed");
         assert_eq!(deployed.record()["baseline"], json!([]), "{after:?}");
         let lines = deployed.run.json_lines();
         let found = &events(&lines, "not-in-baseline")[0][list];
-        assert_eq!(found[0]["logicalId"], after[0].0, "{after:?}");
+        assert_eq!(found[0]["logicalId"], after[0].logical_id, "{after:?}");
         if list == "changedMeanwhile" {
             deployed.assert_says(
                 "warning: differences that arose during the deployment, which the next deploy reports as drift: ",
@@ -303,7 +318,7 @@ async fn a_difference_that_was_not_reverted_fails_the_deploy() {
 }
 
 #[tokio::test]
-async fn a_failed_detection_after_the_deployment_is_a_warning_and_keeps_the_older_baseline() {
+async fn after_a_failed_drift_detection_a_deployment_records_no_baseline() {
     let first = Deploy::with_drift(&[], &[SCHEDULE]).run().await;
     let refused = Answer::error(
         DETECT_PROD,

@@ -1,5 +1,5 @@
-//! The permissions boundary: a first deploy creates it, each later deploy compares it, and only an
-//! administrator changes it.
+//! The permissions boundary of an environment: the first deploy creates the boundary, later deploys
+//! compare it with the rendered one, and only an administrator updates it.
 
 use serde_json::{Value, json};
 use tests::ministack::Ministack;
@@ -13,7 +13,7 @@ const STACK: &str = "crypto-watch-boundary-dev";
 const COMMAND: &str = "an administrator updates it: `cargo xtask boundary deploy --env dev`";
 
 #[tokio::test]
-async fn a_first_deploy_creates_the_boundary_and_a_later_deploy_refuses_a_different_one() {
+async fn a_first_deploy_creates_the_boundary_and_later_ones_refuse_another() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
@@ -28,7 +28,7 @@ async fn a_first_deploy_creates_the_boundary_and_a_later_deploy_refuses_a_differ
     assert_eq!(change_set(&lines, STACK)["changes"], json!([policy]));
     assert!(ministack.is_protected(STACK).await);
 
-    // The boundary of an older Git revision.
+    // An older Git revision's boundary, with one statement less.
     let older = infra::stack::boundary(infra::Environment::Dev)
         .render()
         .unwrap();
@@ -72,7 +72,7 @@ async fn a_pipelines_deploy_without_a_boundary_names_the_administrators_command(
 }
 
 #[tokio::test]
-async fn a_caller_without_permission_to_create_the_boundary_gets_the_administrators_command() {
+async fn a_denied_creation_of_the_boundary_names_the_administrators_command() {
     const DENIED: Answer = Answer::error(
         "CreateChangeSet&StackName=crypto-watch-boundary-prod",
         403,

@@ -1,4 +1,4 @@
-//! Deploys that were declined or failed, and the state that they leave.
+//! The state of AWS after a deploy that was declined or that failed.
 
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -1,4 +1,5 @@
-//! The guard, with which no command reads or changes the wrong account or region.
+//! The guard: the checks of account, region, endpoint and credentials before a command reads or changes
+//! anything.
 
 use std::io::Write as _;
 
@@ -117,7 +118,7 @@ async fn run_as_on_aws(endpoint: &Scripted, command: &str) -> xtask::Run {
 }
 
 #[tokio::test]
-async fn changes_to_staging_and_prod_are_refused_until_the_settings_name_their_account() {
+async fn changes_of_staging_and_prod_are_refused_until_the_settings_bind_them() {
     // `destroy` refuses staging and prod in any case.
     for command in CHANGES.iter().filter(|line| line.contains("--env prod")) {
         for (environment, constant) in [("staging", "STAGING"), ("prod", "PROD")] {
@@ -216,7 +217,7 @@ async fn a_providers_key_is_refused_for_a_url_without_tls() {
 }
 
 #[tokio::test]
-async fn binaries_in_the_folder_of_a_stale_variable_are_not_run() {
+async fn the_variable_of_a_test_run_is_ignored_after_the_test_run() {
     let folder = tempfile::tempdir().unwrap();
     let stale = folder.path().join("dev/xtask-cloud");
     std::fs::create_dir(folder.path().join("dev")).unwrap();
@@ -239,7 +240,7 @@ async fn binaries_in_the_folder_of_a_stale_variable_are_not_run() {
 }
 
 #[tokio::test]
-async fn prod_can_be_read_before_the_settings_name_its_account() {
+async fn prod_can_be_read_before_the_settings_bind_it_to_an_account() {
     let endpoint = Scripted::start(&[CALLER]).await;
     let read = run_as_on_aws(&endpoint, "outputs --env prod").await;
     assert!(!read.stderr.contains("bound"), "{}", read.stderr);
@@ -247,7 +248,7 @@ async fn prod_can_be_read_before_the_settings_name_its_account() {
 }
 
 #[tokio::test]
-async fn the_option_profile_wins_over_credentials_in_variables() {
+async fn the_option_profile_takes_precedence_over_credentials_in_variables() {
     let endpoint = Scripted::start(&[CALLER]).await;
     let mut config = tempfile::NamedTempFile::new().unwrap();
     config

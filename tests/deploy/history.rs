@@ -10,7 +10,7 @@ use crate::summary_and_status::with_records;
 
 const ALIAS_AT_8: &str = r#"{"FunctionVersion":"8","RevisionId":"r1"}"#;
 
-/// Returns the outcome in each version of prod's record that a deploy wrote, the oldest first.
+/// Returns the outcomes in the records that deploys to prod have written, in the order of the writes.
 pub(crate) fn recorded_outcomes(endpoint: &Scripted) -> Vec<Value> {
     let records = "PUT /crypto-watch-artifacts-prod-111122223333-us-east-1/deployments/*";
     let written = endpoint.requests(records);
@@ -85,8 +85,8 @@ async fn rollback_to_a_commit_finds_the_version_of_the_commit() {
         let hint = "run `cargo xtask history --env prod` to list the commits";
         assert!(refused.stderr.contains(hint), "{}", refused.stderr);
     }
-    let both = [&to("c0ffee7")[..], &["--to-version", "7"]].concat();
-    assert_eq!(on_prod(&endpoint, &both).await.code, 2);
+    let two_targets = [&to("c0ffee7")[..], &["--to-version", "7"]].concat();
+    assert_eq!(on_prod(&endpoint, &two_targets).await.code, 2);
     assert_eq!(on_prod(&endpoint, &to("main")).await.code, 2);
     assert!(endpoint.requests(move_alias).is_empty());
 
@@ -109,7 +109,7 @@ async fn a_rollback_to_a_commit_is_refused_while_traffic_moves() {
 }
 
 #[tokio::test]
-async fn a_failed_deploy_of_the_buckets_stack_is_recorded() {
+async fn a_deploy_that_fails_at_the_artifact_buckets_stack_is_recorded() {
     let changed = Answer::ok(
         "DescribeChangeSet&ChangeSetName=of-the-bucket",
         "<DescribeChangeSetResponse><DescribeChangeSetResult><Status>CREATE_COMPLETE</Status>\

@@ -1,5 +1,5 @@
-//! Commands during an incident, in situations that the emulator cannot produce: a deployment that
-//! moves traffic, and partial or missing responses.
+//! `rollback`, `status`, `logs` and `destroy` in situations that the emulator cannot produce: a CodeDeploy
+//! deployment that moves traffic, paged responses and refused calls.
 
 use serde_json::json;
 use tests::scripted::{Answer, Scripted};
@@ -353,8 +353,8 @@ async fn logs_can_be_filtered_by_status_key_and_request_id() {
 async fn a_failed_deletion_names_its_earliest_cause() {
     let endpoint = Scripted::start(&[
         CALLER,
-        stack!("crypto-watch-prod", "UPDATE_COMPLETE"),
-        stack!("crypto-watch-prod", "DELETE_FAILED"),
+        stack!("crypto-watch-dev", "UPDATE_COMPLETE"),
+        stack!("crypto-watch-dev", "DELETE_FAILED"),
         Answer::ok("GetTemplate", "<GetTemplateResponse><GetTemplateResult><TemplateBody>{}</TemplateBody></GetTemplateResult></GetTemplateResponse>"),
         Answer::ok("ListStackResources", "<ListStackResourcesResponse><ListStackResourcesResult><StackResourceSummaries><member>\
             <LogicalResourceId>ApiRole</LogicalResourceId><PhysicalResourceId>role</PhysicalResourceId>\

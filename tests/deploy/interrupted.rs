@@ -1,4 +1,4 @@
-//! Signals to a deploy at each of its stages.
+//! Deploys that a signal interrupts: while planning, at the prompt and during the execution.
 
 use std::time::Duration;
 
@@ -64,7 +64,7 @@ async fn a_deploy_interrupted_during_the_execution_does_not_cancel_the_update() 
     .await;
     let mut deploy = deploy(&endpoint);
     while deploy.json_line().await["event"] != "resource" {}
-    // Until now, only the empty change set of the bucket's stack was deleted.
+    // Until now, the deploy has deleted only the artifact stack's change set, which had no changes.
     let deletions = endpoint.requests("DeleteChangeSet").len();
     let (status, stdout, stderr) = deploy.stop(Signal::SIGTERM).await;
     assert_eq!(status.code(), Some(1), "{stderr}");

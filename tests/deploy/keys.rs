@@ -57,8 +57,9 @@ async fn a_new_key_is_the_only_text_on_stdout_and_needs_a_name() {
     let made = run(&ministack, &["keys", "create", "--name", "watch"]).await;
     assert_eq!(made.code, 0, "{}", made.stderr);
     let key = made.stdout.strip_suffix('\n').unwrap();
-    let parts: Vec<usize> = key.split('_').map(str::len).collect();
-    assert_eq!(parts, [2, 12, 43], "{key}");
+    let lengths: Vec<usize> = key.split('_').map(str::len).collect();
+    // The prefix `cw`, the id and the secret.
+    assert_eq!(lengths, [2, 12, 43], "{key}");
     assert!(!made.stderr.contains(key), "{}", made.stderr);
     let unnamed = run(&ministack, &["keys", "create", "--name", " "]).await;
     assert_eq!(unnamed.code, 2, "{}", unnamed.stderr);
@@ -83,7 +84,6 @@ async fn the_local_stack_accepts_a_key_that_was_created_in_its_table() {
     assert_ne!(prices.status, 401, "{}", prices.text);
 }
 
-/// Runs a command with the given stdout.
 async fn run_into(stdout: Stdio, arguments: &[&str]) -> Run {
     let mut command = xtask::command(arguments, &[]);
     let command = command.stdin(Stdio::null()).stdout(stdout);
@@ -116,18 +116,19 @@ fn null_device() -> Stdio {
     Stdio::null()
 }
 
+const STORED_KEY: Answer = Answer::ok(
+    "GetItem",
+    r#"{"Item":{"PK":{"S":"APIKEY#0123456789AB"},"SK":{"S":"METADATA"},"keyId":{"S":"0123456789AB"},"name":{"S":"watch"},"createdAt":{"S":"2026-01-15T10:30:00Z"},"enabled":{"BOOL":true},"secretHash":{"S":"0000000000000000000000000000000000000000000000000000000000000000"}}}"#,
+);
 /// The responses of a table with one API key.
 const TABLE: &[Answer] = &[
-    Answer::ok(
-        "GetItem",
-        r#"{"Item":{"PK":{"S":"APIKEY#0123456789AB"},"SK":{"S":"METADATA"},"keyId":{"S":"0123456789AB"},"name":{"S":"watch"},"createdAt":{"S":"2026-01-15T10:30:00Z"},"enabled":{"BOOL":true},"secretHash":{"S":"0000000000000000000000000000000000000000000000000000000000000000"}}}"#,
-    ),
+    STORED_KEY,
     Answer::ok("PutItem", "{}"),
     Answer::ok("UpdateItem", "{}"),
     Answer::ok("DeleteItem", "{}"),
 ];
 
-const COMMANDS: [&[&str]; 4] = [
+const KEY_CREATIONS: [&[&str]; 4] = [
     &["keys", "create", "--name", "watch"],
     &["keys", "create", "--name", "watch", "--output", "json"],
     &["keys", "rotate", "0123456789AB"],
@@ -143,7 +144,7 @@ fn key_id(body: &str, field: &str) -> String {
 
 #[tokio::test]
 async fn no_key_is_created_if_nothing_reads_stdout() {
-    for command in COMMANDS {
+    for command in KEY_CREATIONS {
         for stdout in [closed_pipe, null_device] {
             let endpoint = Scripted::start(TABLE).await;
             let arguments = [command, &["--endpoint-url", endpoint.url()]].concat();
@@ -164,7 +165,7 @@ async fn no_key_is_created_if_nothing_reads_stdout() {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_key_that_cannot_be_shown_is_deleted_again_and_the_old_key_does_not_expire() {
-    for command in COMMANDS {
+    for command in KEY_CREATIONS {
         let endpoint = Scripted::start(TABLE).await;
         let arguments = [command, &["--endpoint-url", endpoint.url()]].concat();
         let failed = run_into(full_disk(), &arguments).await;
@@ -191,9 +192,8 @@ async fn a_key_that_can_neither_be_shown_nor_deleted_is_named() {
         400,
         r#"{"__type":"com.amazon.coral.service#AccessDeniedException","message":"not authorized to perform: dynamodb:DeleteItem"}"#,
     );
-    let script: Vec<Answer> = TABLE[..3].iter().copied().chain([denied]).collect();
-    let endpoint = Scripted::start(&script).await;
-    let arguments = [COMMANDS[2], &["--endpoint-url", endpoint.url()]].concat();
+    let endpoint = Scripted::start(&tests::scripted::with_changes(&[denied], TABLE)).await;
+    let arguments = [KEY_CREATIONS[2], &["--endpoint-url", endpoint.url()]].concat();
     let failed = run_into(full_disk(), &arguments).await;
     assert_eq!(failed.code, 1, "{}", failed.stderr);
     let made = key_id(&endpoint.requests("PutItem")[0].body, "Item");
@@ -204,8 +204,8 @@ async fn a_key_that_can_neither_be_shown_nor_deleted_is_named() {
 
 #[tokio::test]
 async fn a_lost_response_creates_no_second_key() {
-    // The table stores the key, but the command does not get that response. The SDK's retry then
-    // fails the condition that the key is new.
+    // If the response to the first attempt is lost, the SDK's second attempt gets this response. The
+    // test sends it at once.
     let key_exists = Answer::error(
         "PutItem",
         400,
@@ -222,7 +222,7 @@ async fn a_lost_response_creates_no_second_key() {
         ),
     })
     .await;
-    let arguments = [COMMANDS[0], &["--endpoint-url", &endpoint.url]].concat();
+    let arguments = [KEY_CREATIONS[0], &["--endpoint-url", &endpoint.url]].concat();
     let made = xtask::run(&arguments, &[]).await;
     assert_eq!(made.code, 0, "{}", made.stderr);
     let puts = endpoint.requests("PutItem");
@@ -238,12 +238,12 @@ async fn a_lost_response_creates_no_second_key() {
 #[tokio::test]
 async fn an_interrupted_command_leaves_no_key() {
     for (command, signal) in [
-        (COMMANDS[0], Signal::SIGINT),
-        (COMMANDS[0], Signal::SIGTERM),
-        (COMMANDS[2], Signal::SIGHUP),
+        (KEY_CREATIONS[0], Signal::SIGINT),
+        (KEY_CREATIONS[0], Signal::SIGTERM),
+        (KEY_CREATIONS[2], Signal::SIGHUP),
     ] {
         let endpoint = start_table(|action, _, _| match action {
-            "GetItem" => Reply::Now(200, TABLE[0].body.to_owned()),
+            "GetItem" => Reply::Now(200, STORED_KEY.body.to_owned()),
             "PutItem" => Reply::Never,
             _ => Reply::Now(200, "{}".to_owned()),
         })
@@ -308,7 +308,7 @@ async fn rotation_removes_an_invisible_character_from_the_name_of_a_stored_key()
         r#"{"Item":{"PK":{"S":"APIKEY#0123456789AB"},"SK":{"S":"METADATA"},"keyId":{"S":"0123456789AB"},"name":{"S":"wa\u202etch"},"createdAt":{"S":"2026-01-15T10:30:00Z"},"enabled":{"BOOL":true},"secretHash":{"S":"0000000000000000000000000000000000000000000000000000000000000000"}}}"#,
     );
     let endpoint = Scripted::start(&tests::scripted::with_changes(&[key], TABLE)).await;
-    let arguments = [COMMANDS[2], &["--endpoint-url", endpoint.url()]].concat();
+    let arguments = [KEY_CREATIONS[2], &["--endpoint-url", endpoint.url()]].concat();
     let rotated = xtask::run(&arguments, &[]).await;
     assert_eq!(rotated.code, 0, "{}", rotated.stderr);
     let made: Value = serde_json::from_str(&endpoint.requests("PutItem")[0].body).unwrap();
@@ -388,7 +388,13 @@ const ACTIVE: Answer = Answer::ok(
     r#"{"Table":{"TableStatus":"ACTIVE","TableArn":"arn:aws:dynamodb:us-east-1:111122223333:table/r","RestoreSummary":{"SourceTableArn":"arn:aws:dynamodb:us-east-1:111122223333:table/crypto-watch-data-prod","RestoreDateTime":1768471200.0,"RestoreInProgress":false}}}"#,
 );
 const CREATING: Answer = Answer::ok("DescribeTable", r#"{"Table":{"TableStatus":"CREATING"}}"#);
-/// A restored table with two keys, and a live table that has only one of them.
+const CURRENT_IDS: Answer =
+    Answer::ok("Query", r#"{"Items":[{"PK":{"S":"APIKEY#0123456789AB"}}]}"#);
+const CURRENT_KEYS: Answer = Answer::ok(
+    "BatchGetItem",
+    r#"{"Responses":{"crypto-watch-data-prod":[{"PK":{"S":"APIKEY#0123456789AB"},"SK":{"S":"METADATA"},"keyId":{"S":"0123456789AB"},"name":{"S":"watch"},"createdAt":{"S":"2026-01-14T10:30:00Z"},"enabled":{"BOOL":false},"secretHash":{"S":"0000000000000000000000000000000000000000000000000000000000000000"}}]}}"#,
+);
+/// A restored table with two keys, and a current table that has only one of them.
 const LOST: &[Answer] = &[
     crate::scripts::CALLER,
     NO_TABLE,
@@ -401,17 +407,14 @@ const LOST: &[Answer] = &[
         "Query",
         r#"{"Items":[{"PK":{"S":"APIKEY#0123456789AB"}},{"PK":{"S":"APIKEY#ZZZZ56789ABC"}}]}"#,
     ),
-    Answer::ok("Query", r#"{"Items":[{"PK":{"S":"APIKEY#0123456789AB"}}]}"#),
+    CURRENT_IDS,
     Answer::ok(
         "BatchGetItem",
         r#"{"Responses":{"crypto-watch-data-prod-restored-20260115T100000Z":[
             {"PK":{"S":"APIKEY#0123456789AB"},"SK":{"S":"METADATA"},"keyId":{"S":"0123456789AB"},"name":{"S":"changed since"},"createdAt":{"S":"2026-01-14T10:30:00Z"},"enabled":{"BOOL":true},"secretHash":{"S":"0000000000000000000000000000000000000000000000000000000000000000"}},
             {"PK":{"S":"APIKEY#ZZZZ56789ABC"},"SK":{"S":"METADATA"},"keyId":{"S":"ZZZZ56789ABC"},"name":{"S":"lost"},"createdAt":{"S":"2026-01-14T10:30:00Z"},"enabled":{"BOOL":false},"rateLimitPerMinute":{"N":"7"},"secretHash":{"S":"1111111111111111111111111111111111111111111111111111111111111111"}}]}}"#,
     ),
-    Answer::ok(
-        "BatchGetItem",
-        r#"{"Responses":{"crypto-watch-data-prod":[{"PK":{"S":"APIKEY#0123456789AB"},"SK":{"S":"METADATA"},"keyId":{"S":"0123456789AB"},"name":{"S":"watch"},"createdAt":{"S":"2026-01-14T10:30:00Z"},"enabled":{"BOOL":false},"secretHash":{"S":"0000000000000000000000000000000000000000000000000000000000000000"}}]}}"#,
-    ),
+    CURRENT_KEYS,
     Answer::ok("PutItem", "{}"),
 ];
 
@@ -463,11 +466,10 @@ async fn a_missing_key_is_restored_as_it_was_and_no_other_key_is_changed() {
 
 #[tokio::test]
 async fn the_restored_table_is_deleted_if_there_is_no_key_to_restore() {
-    let same = Answer::ok("Query", LOST[8].body);
-    let script =
-        tests::scripted::with_changes(&[same, Answer::ok("BatchGetItem", LOST[10].body)], LOST);
+    // The restored table has the same key as the current table.
+    let nothing_lost = tests::scripted::with_changes(&[CURRENT_IDS, CURRENT_KEYS], LOST);
     for (script, more, words) in [
-        (&script[..], &["--yes"][..], "the table had 1 key at"),
+        (&nothing_lost[..], &["--yes"][..], "the table had 1 key at"),
         (
             LOST,
             &["--yes", "--key", "0123456789AB"],
@@ -603,11 +605,12 @@ async fn an_interrupted_restore_names_the_table_and_how_to_continue_or_delete_it
     let mut command = xtask::command(&restore_arguments(&endpoint, &["--yes"]), &[]);
     let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.spawn().unwrap();
-    let began = async || (endpoint.requests("DescribeTable").len() > 2).then_some(());
+    // The command calls `DescribeTable` once before the restore, and repeatedly while it waits.
+    let is_waiting = async || (endpoint.requests("DescribeTable").len() > 2).then_some(());
     eventually(
         "the table is being restored",
         std::time::Duration::from_mins(1),
-        began,
+        is_waiting,
     )
     .await;
     kill(
@@ -625,7 +628,6 @@ async fn an_interrupted_restore_names_the_table_and_how_to_continue_or_delete_it
     assert!(endpoint.requests("DeleteTable").is_empty());
 }
 
-/// The reaction of a [`Table`] to a request.
 enum Reply {
     Now(u16, String),
     Never,
@@ -647,8 +649,8 @@ impl Table {
     }
 }
 
-/// Starts a table. `reply` gets the action, the body, and a value that it can keep for later
-/// requests.
+/// Starts a table. `reply` gets the action and the body of a request, and a value that the next call of
+/// `reply` gets again.
 async fn start_table(
     mut reply: impl FnMut(&str, &Value, &mut Option<Value>) -> Reply + Send + 'static,
 ) -> Table {

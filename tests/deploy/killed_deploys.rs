@@ -1,4 +1,4 @@
-//! Killed deploys, and the deploys after them.
+//! Deploys that are killed with SIGKILL, and the next deploy of the same stack.
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -39,8 +39,8 @@ async fn after_a_deploy_is_killed_at_the_prompt_the_next_deploy_succeeds() {
     )
     .await;
     assert_outcome(&again, 0, "deployed");
-    // The test does not expect that the leftover change set is gone: AWS deletes it when another
-    // one is executed, and the emulator does not.
+    // The leftover change set is not checked: AWS deletes it when another change set of the stack is
+    // executed, and the emulator does not.
     let same = deploy(&ministack, "dev", &url_without_prices(&ministack), &[]).await;
     assert_outcome(&same, 0, "unchanged");
 }

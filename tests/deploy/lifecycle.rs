@@ -1,4 +1,4 @@
-//! Each environment, from its first deploy to its second version.
+//! The first deploys of each environment: creation, a deploy without changes, and an update.
 
 use reqwest::Method;
 use serde_json::Value;
@@ -9,8 +9,8 @@ use tests::xtask::Run;
 
 use crate::{assert_outcome, deploy, deploy_with_cargo, events, feed, run, url_without_prices};
 
-/// One environment, from nothing to its second version.
-struct Journey {
+/// One environment on the emulator after its first deploy.
+struct Lifecycle {
     environment: &'static str,
     ministack: Ministack,
     feed_url: String,
@@ -19,7 +19,7 @@ struct Journey {
     outputs: Value,
 }
 
-impl Journey {
+impl Lifecycle {
     /// Makes the first deploy, and checks its events.
     async fn begin(environment: &'static str) -> Option<Self> {
         let ministack = Ministack::start()?;
@@ -39,7 +39,7 @@ impl Journey {
         for artifact in events(&lines, "artifact") {
             assert_eq!(artifact["uploaded"], true, "{artifact}");
         }
-        Some(Journey {
+        Some(Lifecycle {
             environment,
             ministack,
             feed_url,
@@ -120,8 +120,8 @@ impl Journey {
         assert_outcome(&detailed, 6, "unchanged");
     }
 
-    /// Checks `diff`. The URLs of the providers were options of the deploy, and are not in the
-    /// settings.
+    /// Checks `diff`. The URLs of the providers differ, because they were options of the deploy and are
+    /// not in the settings.
     async fn differs_from_the_checkout_only_in_the_providers(&self) {
         let arguments = ["diff", "--env", self.environment, "--output", "json"];
         let shown = run(&self.ministack, &arguments).await;
@@ -143,8 +143,8 @@ impl Journey {
         assert_eq!(diff["iam"]["added"].as_array().map(Vec::len), Some(0));
     }
 
-    /// Changes an environment variable of the update function. The new provider has no prices, so
-    /// the deploy warns and succeeds.
+    /// Deploys another provider's URL, which changes only the update function. The new provider has no
+    /// prices, so the deploy warns and succeeds.
     async fn moves_only_the_alias_whose_function_changed(&self) {
         let (api, update) = (self.name("api"), self.name("update"));
         let api_before = self.ministack.live_version(&api).await;
@@ -166,18 +166,20 @@ impl Journey {
 }
 
 async fn is_deployed_serves_prices_and_can_be_updated(environment: &'static str, protected: bool) {
-    let Some(journey) = Journey::begin(environment).await else {
+    let Some(lifecycle) = Lifecycle::begin(environment).await else {
         return;
     };
-    journey.outputs_name_the_functions_and_the_table();
+    lifecycle.outputs_name_the_functions_and_the_table();
     let stack = format!("crypto-watch-{environment}");
-    assert_eq!(journey.ministack.is_protected(&stack).await, protected);
-    journey.serves_the_stored_prices().await;
-    journey.second_deploy_changes_nothing().await;
-    journey
+    assert_eq!(lifecycle.ministack.is_protected(&stack).await, protected);
+    lifecycle.serves_the_stored_prices().await;
+    lifecycle.second_deploy_changes_nothing().await;
+    lifecycle
         .differs_from_the_checkout_only_in_the_providers()
         .await;
-    journey.moves_only_the_alias_whose_function_changed().await;
+    lifecycle
+        .moves_only_the_alias_whose_function_changed()
+        .await;
 }
 
 #[tokio::test]

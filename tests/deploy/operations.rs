@@ -1,4 +1,4 @@
-//! The commands for a deployed environment: inspection, rollback and deletion.
+//! The commands that inspect, roll back and delete a deployed environment.
 
 use nix::sys::signal::Signal;
 use reqwest::Method;
@@ -13,7 +13,6 @@ use crate::{assert_outcome, deploy, events, feed, run, url_without_prices};
 const API: &str = "crypto-watch-api-dev";
 const UPDATE: &str = "crypto-watch-update-dev";
 
-/// Runs a command on the dev environment.
 async fn on_dev(ministack: &Ministack, command: &str, more: &[&str]) -> Run {
     run(ministack, &[&[command, "--env", "dev"], more].concat()).await
 }
@@ -28,7 +27,7 @@ fn assert_says(run: &Run, words: &str) {
 }
 
 #[tokio::test]
-async fn before_the_first_deploy_commands_report_no_stack_and_destroy_changes_nothing() {
+async fn before_the_first_deploy_commands_report_that_there_is_no_stack() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
@@ -160,8 +159,8 @@ impl Operations {
         assert_eq!(status.code(), Some(0), "{stderr}");
     }
 
-    /// Version 2 uses a provider without prices, so the result of an invocation shows which version
-    /// is live.
+    /// Deploys version 2 with a provider without prices, and rolls back. An invocation fails only with
+    /// version 2, so its result shows the live version.
     async fn rollback_restores_the_previous_version(&self) {
         let changed = deploy(
             &self.ministack,

@@ -28,7 +28,7 @@ fn allowed(role: &str) -> BTreeSet<String> {
         .flat_map(|document| document["Statement"].as_array().unwrap())
         .flat_map(|statement| statement["Action"].as_array().unwrap())
         .map(|action: &Value| action.as_str().unwrap().to_owned())
-        // This action needs no permission.
+        // AWS requires no permission for this action.
         .chain(["sts:GetCallerIdentity".to_owned()])
         .collect()
 }
@@ -88,7 +88,7 @@ async fn pipeline_roles_allow_their_commands_and_a_deploy_uses_its_permissions()
 
     let mut deployed = deploy(&feed_url).await;
     deployed.extend(deploy(&url_without_prices(&ministack)).await);
-    // The plan comes before the rollback, because a rollback is drift, which stops a plan.
+    // The plan comes before the rollback, because a rollback counts as drift, and drift stops a plan.
     let planned = run(&["plan", "--skip-tests", "--service-role", "--out", plan]).await;
     let mut read = run(&["status"]).await;
     read.extend(run(&["drift"]).await);

@@ -65,6 +65,7 @@ async fn each_environment_gets_its_roles_and_the_account_gets_one_identity_provi
 
     let again = run(&ministack, &arguments("dev", &[])).await;
     assert_eq!(again.code, 0, "{}", again.stderr);
+    // The stacks of the identity provider, of the boundary and of the roles.
     let unchanged = again.stderr.matches("nothing to change").count();
     assert_eq!(unchanged, 3, "{}", again.stderr);
     assert_eq!(again.stdout, created.stdout);
@@ -79,7 +80,6 @@ async fn each_environment_gets_its_roles_and_the_account_gets_one_identity_provi
     assert!(!prod.stderr.contains(IDENTITY_PROVIDER), "{}", prod.stderr);
 }
 
-/// The roles of the older stack have the same names as the new roles.
 #[tokio::test]
 async fn a_stack_of_the_older_layout_is_refused_with_the_steps_to_replace_it() {
     let older = stack!("crypto-watch-pipeline", "UPDATE_COMPLETE");
@@ -146,7 +146,7 @@ async fn with_service_role_every_change_set_has_the_service_role() {
         "--endpoint-url",
         endpoint.url(),
     ];
-    // The endpoint has no response to `CreateChangeSet`.
+    // The deploy fails, because the endpoint has no response to `CreateChangeSet`.
     let failed = xtask::run(&typed, &[]).await;
     assert_eq!(failed.code, 1, "{}", failed.stderr);
     let made = endpoint.requests("CreateChangeSet");

@@ -1,4 +1,4 @@
-//! Saved plans, which a deploy executes exactly or refuses.
+//! Saved plans: a deploy either executes exactly the planned changes or refuses the plan.
 
 use std::fs;
 use std::path::Path;
@@ -15,15 +15,15 @@ use crate::{assert_outcome, deploy, events, run, url_without_prices};
 
 const STACK: &str = "crypto-watch-dev";
 
-/// A folder with a plan and its zips.
-struct Saved {
+/// A folder with a saved plan and its zips.
+struct SavedPlan {
     folder: TempDir,
     /// The stderr of `plan`.
     shown: String,
 }
 
-impl Saved {
-    /// Plans dev with a provider without prices. Asserts the exit code and the outcome.
+impl SavedPlan {
+    /// Plans dev with a provider without prices, and asserts the exit code and the outcome.
     async fn plan(ministack: &Ministack, code: i32, outcome: &str) -> Self {
         Self::plan_of(
             ministack,
@@ -42,7 +42,7 @@ impl Saved {
         code: i32,
         outcome: &str,
     ) -> Self {
-        let mut saved = Saved {
+        let mut saved = SavedPlan {
             folder: tempfile::tempdir().unwrap(),
             shown: String::new(),
         };
@@ -123,7 +123,7 @@ async fn a_plan_for_a_new_environment_is_executed_exactly_and_only_once() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
-    let saved = Saved::plan(&ministack, 5, "planned").await;
+    let saved = SavedPlan::plan(&ministack, 5, "planned").await;
     let plan = saved.json();
     assert_eq!(plan["account"], ACCOUNT);
     assert_eq!(plan["region"], REGION);
@@ -168,7 +168,7 @@ async fn a_plan_for_a_new_environment_is_executed_exactly_and_only_once() {
     let hint = "hint: make a new plan";
     assert!(again.stderr.contains(hint), "{}", again.stderr);
 
-    let same = Saved::plan(&ministack, 0, "unchanged").await;
+    let same = SavedPlan::plan(&ministack, 0, "unchanged").await;
     assert_eq!(same.json()["service"]["changeSet"], Value::Null);
     let unchanged = same.deploy(&ministack, "dev", &[]).await;
     assert_outcome(&unchanged, 0, "unchanged");
@@ -180,9 +180,9 @@ async fn an_edited_plan_is_refused_with_the_reason_and_deploys_nothing() {
         return;
     };
     let other_url = format!("{}/other-prices", ministack.url());
-    let staging = Saved::plan_of(&ministack, "staging", &other_url, 5, "planned").await;
+    let staging = SavedPlan::plan_of(&ministack, "staging", &other_url, 5, "planned").await;
     let staging = staging.json();
-    let saved = Saved::plan(&ministack, 5, "planned").await;
+    let saved = SavedPlan::plan(&ministack, 5, "planned").await;
 
     let change_set = &staging["service"]["changeSet"];
     let edit = |plan: &mut Value| plan["service"]["changeSet"] = change_set.clone();

@@ -1,4 +1,4 @@
-//! Commands for a stack that only has change sets.
+//! Commands for a planned stack: a stack that has change sets and no resources.
 
 use tests::scripted::{Answer, Scripted};
 use tests::xtask::{self, Run};
@@ -53,7 +53,7 @@ async fn other_commands_report_that_nothing_is_deployed() {
 #[tokio::test]
 async fn destroy_deletes_a_planned_stack() {
     let mut script = PLANNED.to_vec();
-    // The response to the second call, which follows the deletion.
+    // The second call of `DescribeStacks` follows the deletion.
     script.insert(
         2,
         Answer {

@@ -1,5 +1,5 @@
-//! The pre-traffic check in updates of staging and prod: the real template, the real verify
-//! function and the real API, on an emulator that runs the hook as CodeDeploy does.
+//! The pre-traffic check of staging and prod: the verify function tests a new version before the version
+//! gets traffic. The emulator calls the function as CodeDeploy calls a hook.
 
 use infra::{Environment, names};
 use serde_json::json;
@@ -7,9 +7,7 @@ use tests::ministack::Ministack;
 
 use crate::{assert_outcome, deploy, deploy_another_revision, feed, run};
 
-async fn a_version_gets_traffic_only_if_it_accepts_keys_and_counts_requests(
-    environment: Environment,
-) {
+async fn a_version_that_refuses_keys_or_fails_to_count_gets_no_traffic(environment: Environment) {
     let Some(ministack) = Ministack::start() else {
         return;
     };
@@ -61,11 +59,11 @@ async fn a_version_gets_traffic_only_if_it_accepts_keys_and_counts_requests(
 }
 
 #[tokio::test]
-async fn in_staging_a_version_gets_traffic_only_if_it_accepts_keys_and_counts_requests() {
-    a_version_gets_traffic_only_if_it_accepts_keys_and_counts_requests(Environment::Staging).await;
+async fn in_staging_a_version_that_refuses_keys_or_fails_to_count_gets_no_traffic() {
+    a_version_that_refuses_keys_or_fails_to_count_gets_no_traffic(Environment::Staging).await;
 }
 
 #[tokio::test]
-async fn in_prod_a_version_gets_traffic_only_if_it_accepts_keys_and_counts_requests() {
-    a_version_gets_traffic_only_if_it_accepts_keys_and_counts_requests(Environment::Prod).await;
+async fn in_prod_a_version_that_refuses_keys_or_fails_to_count_gets_no_traffic() {
+    a_version_that_refuses_keys_or_fails_to_count_gets_no_traffic(Environment::Prod).await;
 }

@@ -1,4 +1,4 @@
-//! The questions at a terminal, and the effect of each answer.
+//! The questions of a deploy at a terminal, and the effect of each answer.
 
 use tests::scripted::{Answer, Scripted};
 use tests::xtask::{self, Run};
@@ -86,8 +86,8 @@ async fn a_failed_stack_is_kept_after_the_answer_no() {
 
 #[tokio::test]
 async fn a_failed_stack_is_unprotected_and_deleted_after_the_answer_yes() {
-    // The response after the deletion. The deploy then fails, because the script has no response to
-    // `CreateChangeSet`.
+    // After the deletion, there is no stack. The deploy then fails, because the script has no response
+    // to `CreateChangeSet`.
     let mut script = FAILED.to_vec();
     script.insert(
         2,
@@ -154,7 +154,7 @@ async fn a_failed_rollback_continues_after_the_answer_yes() {
         run.stderr
     );
     assert_eq!(endpoint.requests("ContinueUpdateRollback").len(), 1);
-    // The deploy then continues and fails, because the script has no response to this call.
+    // The deploy then continues, and fails because the script has no response to `DetectStackDrift`.
     assert!(
         !endpoint.requests("DetectStackDrift").is_empty(),
         "{}",

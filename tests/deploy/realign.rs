@@ -1,5 +1,6 @@
-//! Deploys after a rollback, with `--realign` or `--on-drift revert`. The emulator does not support
-//! the second option, so its tests use scripted responses.
+//! Deploys after a rollback. `--realign` first points the aliases in the stack's template at the
+//! versions that serve. `--on-drift revert` reverts the rollback; the emulator does not support this
+//! option, so its tests use scripted responses.
 
 use std::fs;
 
@@ -194,14 +195,14 @@ async fn a_realigned_stack_stays_realigned_if_other_drift_stops_the_deploy() {
     assert_eq!(rolled_back.live_version().await, "3");
 }
 
-/// A folder with a plan and its zips.
-struct Saved {
+/// A folder with a saved plan and its zips.
+struct SavedPlan {
     folder: tempfile::TempDir,
 }
 
-impl Saved {
+impl SavedPlan {
     async fn plan(rolled_back: &RolledBack, more: &[&str]) -> Self {
-        let saved = Saved {
+        let saved = SavedPlan {
             folder: tempfile::tempdir().unwrap(),
         };
         let file = saved.path("plan.json");
@@ -254,7 +255,7 @@ async fn a_plan_with_realign_only_realigns_and_the_next_plan_deploys() {
     let Some(rolled_back) = RolledBack::prepare(Environment::Staging).await else {
         return;
     };
-    let first = Saved::plan(&rolled_back, &["--realign"]).await;
+    let first = SavedPlan::plan(&rolled_back, &["--realign"]).await;
     let original = fs::read_to_string(first.path("plan.json")).unwrap();
     let edited = original.replace(r#""realign": true"#, r#""realign": false"#);
     assert_ne!(edited, original);
@@ -279,7 +280,7 @@ async fn a_plan_with_realign_only_realigns_and_the_next_plan_deploys() {
         "1"
     );
 
-    let second = Saved::plan(&rolled_back, &[]).await;
+    let second = SavedPlan::plan(&rolled_back, &[]).await;
     let queue = names::dead_letters(Environment::Staging);
     rolled_back.ministack.change_queue(&queue, 3_600).await;
     let stopped = second.deploy(&rolled_back).await;

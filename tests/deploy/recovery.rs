@@ -1,4 +1,5 @@
-//! Busy and failed stacks, and failed change sets, which the emulator cannot produce.
+//! Deploys of stacks that are busy or have failed, and failed change sets. The emulator cannot produce
+//! these situations.
 
 use tests::scripted::{Answer, Request, Scripted};
 use tests::xtask::{self, Run};

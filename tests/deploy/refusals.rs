@@ -1,5 +1,5 @@
-//! Commands that fail before they change anything: an unreachable endpoint, missing credentials or
-//! permissions, an expired session, throttling and a wrong clock.
+//! Commands that fail before any change, because of an unreachable endpoint, missing credentials or
+//! permissions, an expired session, throttling or a wrong clock.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::{env, fs};
@@ -108,6 +108,7 @@ async fn an_account_other_than_expect_account_is_refused_before_the_tests_start(
     assert!(refused.stderr.contains(words), "{}", refused.stderr);
     let hint = "hint: use credentials of account 444455556666";
     assert!(refused.stderr.contains(hint), "{}", refused.stderr);
+    // The rest of the identity's line, the endpoint, the error and the hint; no output of tests.
     let after_identity = refused.stderr.split("identity     ").nth(1).unwrap();
     assert_eq!(after_identity.lines().count(), 4, "{}", refused.stderr);
 }

@@ -1,4 +1,4 @@
-//! The zips and the command lines (copies of `xtask-cloud`) that a deploy keeps in the bucket.
+//! The zips and command-line binaries (copies of `xtask-cloud`) that a deploy keeps in the artifact bucket.
 
 use serde_json::{Value, json};
 use tests::ministack::{ACCOUNT, Ministack, REGION};
@@ -14,7 +14,7 @@ fn zip(number: u8) -> String {
     format!("api/{number:064x}.zip")
 }
 
-/// Returns the key of a command line whose digest is this number.
+/// Returns the key of a command-line binary whose digest is this number.
 fn command_line(number: u8) -> String {
     format!("command-line/{number:064x}")
 }
@@ -24,7 +24,7 @@ fn record(number: u8) -> String {
 }
 
 #[tokio::test]
-async fn the_zips_and_command_lines_of_the_last_ten_deployments_are_kept() {
+async fn the_zips_and_binaries_of_the_last_ten_deployments_are_kept() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
@@ -34,7 +34,7 @@ async fn the_zips_and_command_lines_of_the_last_ten_deployments_are_kept() {
     let bucket = bucket();
     let mut kept = ministack.keys(&bucket).await;
     assert_eq!(kept.len(), 4, "three zips and a record: {kept:?}");
-    // Twelve earlier deployments, each with another zip and another command line.
+    // Twelve earlier deployments, each with its own zip and its own command-line binary.
     ministack.set_s3_time("2020-01-01T00:00:00.000Z");
     for number in 0..12 {
         let content = json!({

@@ -10,6 +10,7 @@ use crate::{assert_outcome, events};
 
 const ALARM: &str = "crypto-watch-api-errors-prod";
 
+const NO_ALARMS: Answer = Answer::ok(ALARMS, r#"{"MetricAlarms":[]}"#);
 const ALARM_OK: Answer = Answer::ok(
     ALARMS,
     r#"{"MetricAlarms":[{"AlarmName":"crypto-watch-api-errors-prod","StateValue":"OK"}]}"#,
@@ -43,15 +44,14 @@ const MOVED: Answer = scripts::events!(
     "e1" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_COMPLETE" ""
 );
 
-/// The number of times that a deploy reads the events before it reads the traffic again. It reads
-/// the traffic every five seconds, and the nine pauses between ten reads of the events take longer:
-/// each is 1.5 times as long as the one before.
+/// Enough reads of the events for all reads of the traffic. A deploy reads the traffic every five
+/// seconds. The nine pauses between ten reads of the events take longer, because each pause is 1.5 times
+/// as long as the pause before.
 const EVENT_READS: usize = 10;
 
 #[tokio::test]
 async fn a_deploy_shows_the_moved_share_of_traffic_and_the_alarms() {
-    let mut script = vec![ALARM_OK, IN_ALARM];
-    script.splice(0..0, [Answer::ok(ALARMS, r#"{"MetricAlarms":[]}"#)]);
+    let mut script = vec![NO_ALARMS, ALARM_OK, IN_ALARM];
     // The deploy reads the alias before any change, before the traffic moves, and then at each read
     // of the traffic.
     script.extend([ALIAS_AT_7, ALIAS_AT_7, TENTH_ON_8, HALF_ON_8, ALIAS_AT_8]);
@@ -83,9 +83,8 @@ async fn a_deploy_shows_the_moved_share_of_traffic_and_the_alarms() {
 
 #[tokio::test]
 async fn a_rollout_that_an_alarm_stopped_names_the_alarm_and_the_cause() {
-    let no_alarms = Answer::ok(ALARMS, r#"{"MetricAlarms":[]}"#);
     let script = [
-        no_alarms,
+        NO_ALARMS,
         IN_ALARM,
         ALIAS_AT_7,
         ALIAS_AT_7,

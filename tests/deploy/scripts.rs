@@ -4,8 +4,8 @@ use infra::{Environment, names};
 use tests::scripted::{self, Answer, Scripted};
 use tests::xtask::{self, Run};
 
-/// A response that describes a stack with this status. With an action, it is the response only to
-/// requests that the action matches, and contains additional XML elements.
+/// A response that describes a stack with this status. The second form is the response to another action,
+/// and adds XML elements.
 macro_rules! stack {
     ($name:literal, $status:literal) => {
         stack!("DescribeStacks" => $name, $status, "")
@@ -86,7 +86,7 @@ macro_rules! prod_by_id {
 }
 pub(crate) use prod_by_id;
 
-/// The same response after an update has begun, with the time of the update.
+/// The same response as `prod_by_id!`, but with the time of an update that has begun.
 macro_rules! prod_updated {
     ($status:literal) => {
         crate::scripts::stack!(
@@ -115,12 +115,12 @@ macro_rules! refusal {
 }
 pub(crate) use refusal;
 
-/// The events when the update has just begun.
+/// The events after the update of prod's stack has begun.
 pub(crate) const EVENTS_BEGUN: Answer = events!(
     "e2" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_IN_PROGRESS" "",
     "e1" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_COMPLETE" ""
 );
-/// The events before the update.
+/// The events before the update of prod's stack.
 pub(crate) const EVENTS_BEFORE: Answer =
     events!("e1" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_COMPLETE" "");
 
@@ -248,7 +248,7 @@ fn boundary(environment: Environment) -> [Answer; 2] {
 
 /// Returns the responses for a stack of a permissions boundary with this template.
 pub(crate) fn boundary_with(stack: &str, template: &str) -> [Answer; 2] {
-    // The texts of an `Answer` are static, so these texts are leaked.
+    // An `Answer` has only static texts.
     let text = |text: String| -> &'static str { text.leak() };
     [
         Answer::ok(

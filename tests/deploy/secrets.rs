@@ -63,7 +63,7 @@ async fn a_rotated_key_reaches_the_function_with_the_next_deploy() {
     }
     let template = ministack.template("crypto-watch-dev").await;
     assert!(template.contains(NAME) && !template.contains("CG-"));
-    // The secret was an option of the deploy and is not in the settings, so `diff` shows it.
+    // `diff` shows the secret, because it was an option of the deploy and is not in the settings.
     let arguments = ["diff", "--env", "dev", "--output", "json"];
     let diff = run(&ministack, &arguments).await.last_json_line();
     assert!(diff.to_string().contains(VARIABLE), "{diff}");

@@ -1,5 +1,5 @@
-//! Profiles of every kind of sign-in, against scripted endpoints of IAM Identity Center, AWS
-//! Sign-In and STS.
+//! Profiles with each kind of sign-in. The responses of IAM Identity Center, AWS Sign-In and STS are
+//! scripted.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -57,10 +57,10 @@ sso_role_name = Admin
 sso_region = us-east-1
 sso_start_url = https://corp.awsapps.com/start
 ";
-/// The SHA-1 of `corp`, which names the file of the session.
+/// The file of the session, named by the SHA-1 of `corp`.
 const SSO_CACHE: &str = "sso/cache/ee0bfd2552fbd840c02cc48b6e823320543c450f.json";
 const LOGIN: &str = "[profile ops]\nlogin_session = arn:aws:iam::111122223333:user/ops\n";
-/// The SHA-256 of the session's ARN, which names its file.
+/// The file of the session, named by the SHA-256 of the session's ARN.
 const LOGIN_CACHE: &str =
     "login/cache/9a81860ff734c84a11caeeaaae0fb67edfb1d624e2892b4870d6f03bc880591e.json";
 const ROLE: &str =
@@ -68,7 +68,7 @@ const ROLE: &str =
 const MFA: &str = "mfa_serial = arn:aws:iam::111122223333:mfa/ops\nregion = us-east-1\n";
 const KEYS: &str = "[profile base]\naws_access_key_id = AKIABASE\naws_secret_access_key = secret\n";
 const SESSION_KEYS: &str = "[profile ops]\naws_access_key_id = ASIAKEYS\naws_secret_access_key = secret\naws_session_token = token\n";
-/// A program that notes each of its runs. Its argument must not be in a message.
+/// A profile whose credentials a program prints. No message may contain the program's argument.
 const PROCESS: &str =
     "[profile ops]\ncredential_process = $HOME/.aws/vault --passcode=confidential\n";
 
@@ -95,7 +95,7 @@ impl Home {
         home
     }
 
-    /// Sets the program of [`PROCESS`].
+    /// Writes the program of [`PROCESS`], which also records each of its runs.
     fn set_process(&self, lines: &str) {
         let program = format!("#!/bin/sh\necho >> \"$HOME/.aws/runs\"\n{lines}\n");
         let path = self.write("vault", &program);
@@ -449,12 +449,12 @@ async fn a_session_that_expires_during_a_deploy_names_its_renewal() {
     let hint = "the AWS session has expired: run `aws sso login --profile ops`; then run the same command again";
     assert_failed(&lost, error, hint);
 
-    // The program fails as soon as the stack's update has begun.
+    // The program's ninth run, after the stack's update has begun, fails.
     let home = Home::with_process(PAST);
     let lines = fs::read_to_string(home.0.path().join(".aws/vault")).unwrap();
-    let lines = lines.lines().nth(2).unwrap();
+    let prints_credentials = lines.lines().nth(2).unwrap();
     home.set_process(&format!(
-        "[ $(wc -l < \"$HOME/.aws/runs\") -lt 9 ] || {{ echo 'sign in first' >&2; exit 1; }}\n{lines}"
+        "[ $(wc -l < \"$HOME/.aws/runs\") -lt 9 ] || {{ echo 'sign in first' >&2; exit 1; }}\n{prints_credentials}"
     ));
     let endpoint = scripts::prod(&[]).await;
     let lost = home.deploy_to_prod(&endpoint).await;
@@ -463,8 +463,8 @@ async fn a_session_that_expires_during_a_deploy_names_its_renewal() {
     assert_failed(&lost, error, hint);
 }
 
-/// The kinds of sign-in with a call of its own service, and the response to that call.
-fn signed_in_elsewhere() -> [(Home, Answer); 3] {
+/// Returns the kinds of sign-in that call another service, each with the response to this call.
+fn sign_ins_with_a_call() -> [(Home, Answer); 3] {
     let token = sso_token(FUTURE, "");
     let sso = Home::with(&[("config", SSO), (SSO_CACHE, &token)]);
     let session = login_session(PAST);
@@ -482,7 +482,7 @@ async fn the_sign_in_trusts_the_authorities_of_the_settings() {
     let aws = Scripted::start(SCRIPT).await;
     let command = ["outputs", "--env", "dev", "--profile", "ops"];
     let command = [&command[..], &["--endpoint-url", aws.url()]].concat();
-    for (home, answer) in signed_in_elsewhere() {
+    for (home, answer) in sign_ins_with_a_call() {
         let (url, certificate) = tls_server(answer.body).await;
         let refused = home.run(&url, &command, &[]).await;
         let error = "its certificate is signed by an authority that this machine does not trust\n";
@@ -500,7 +500,7 @@ async fn the_sign_in_uses_the_proxy_of_the_settings() {
     let command = ["outputs", "--env", "dev", "--profile", "ops"];
     let command = [&command[..], &["--endpoint-url", aws.url()]].concat();
     let proxy = [("HTTPS_PROXY", NOTHING_LISTENS)];
-    for (home, _) in signed_in_elsewhere() {
+    for (home, _) in sign_ins_with_a_call() {
         let refused = home
             .run("https://sign-in.example.com", &command, &proxy)
             .await;

@@ -16,7 +16,7 @@ use crate::{
 /// A time limit for smoke tests that fail, long enough for a second attempt.
 const SHORT_TIMEOUT: [&str; 2] = ["--smoke-test-timeout", "500ms"];
 
-/// The time in which the API notices that it is unhealthy: it caches its health for some seconds.
+/// The time in which the API must report that it is unhealthy. It caches its health for some seconds.
 const HEALTH_LIMIT: Duration = Duration::from_secs(20);
 
 /// Returns the checks of a deploy's smoke test, each with `true` if it passed.
@@ -119,7 +119,7 @@ async fn a_key_that_cannot_be_created_does_not_roll_the_version_back() {
 }
 
 #[tokio::test]
-async fn a_first_version_that_cannot_read_its_table_fails_without_an_offer_to_roll_back() {
+async fn a_first_version_that_cannot_read_its_table_fails_and_is_not_rolled_back() {
     let Some(ministack) = Ministack::start() else {
         return;
     };

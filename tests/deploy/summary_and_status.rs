@@ -1,5 +1,5 @@
-//! The summary above a deploy's prompt, the commit of a version, and a status with unreadable
-//! parts.
+//! The summary above a deploy's prompt, the commit in `status` and in prompts, and a status with
+//! unreadable parts.
 
 use serde_json::json;
 use tests::scripted::{self, Answer, Scripted};

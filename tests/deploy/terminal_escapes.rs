@@ -1,5 +1,5 @@
-//! Texts from AWS that contain control sequences for a terminal or for GitHub Actions: every
-//! command escapes the sequences.
+//! Texts from AWS with control sequences for a terminal or for GitHub Actions, which every command
+//! escapes.
 
 use tests::scripted::{Answer, Scripted};
 use tests::xtask::{self, Run};

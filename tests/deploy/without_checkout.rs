@@ -1,5 +1,5 @@
-//! Deploys without a checkout, as in the pipeline: with the zips and the command line (the program
-//! `xtask-cloud`) from another job. The rollback workflow runs the command line of such a deploy.
+//! Deploys without a checkout, as in the pipeline: the zips and the command-line binary (`xtask-cloud`)
+//! come from another job. The rollback workflow runs the binary of such a deploy.
 
 use std::fs;
 use std::path::Path;
@@ -135,9 +135,9 @@ impl Rollback {
             .unwrap()
     }
 
-    /// Runs the step that fetches the command line, and then the step that rolls back to a commit,
-    /// or to the previous version if `to_commit` is empty. Returns the stdout of the rollback, or
-    /// the output of the step that failed.
+    /// Runs the step that fetches the binary, and then the step that rolls back to `to_commit` or, if
+    /// empty, to the previous version. Returns the stdout of the rollback, or the output of the failed
+    /// step.
     async fn run(&self, ministack: &Ministack, to_commit: &str) -> Result<String, String> {
         for name in ["Fetch the binary of the last deployment", "Roll back"] {
             let step = self.step(ministack, name, to_commit).await;
@@ -170,7 +170,7 @@ async fn artifacts_in_a_folder_without_zips_are_refused() {
 }
 
 #[tokio::test]
-async fn the_rollback_workflow_runs_the_command_line_of_the_last_pipeline_deploy() {
+async fn the_rollback_workflow_runs_the_binary_of_the_last_pipeline_deploy() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
@@ -202,7 +202,7 @@ async fn the_rollback_workflow_runs_the_command_line_of_the_last_pipeline_deploy
     let kept = ministack.object(&bucket(), &key).await;
     assert_eq!(Sha256Digest::of(kept).to_string(), build.digest());
 
-    // A later deploy from a checkout writes a record and stores no command line.
+    // A later deploy from a checkout writes a record and stores no command-line binary.
     let second = deploy(
         &ministack,
         "dev",
@@ -241,7 +241,7 @@ async fn the_rollback_workflow_runs_the_command_line_of_the_last_pipeline_deploy
 }
 
 #[tokio::test]
-async fn the_rollback_workflow_fails_without_a_command_line_in_the_bucket() {
+async fn the_rollback_workflow_fails_without_a_binary_in_the_bucket() {
     let (Some(rollback), Some(ministack)) = (Rollback::new(), Ministack::start()) else {
         return;
     };
