@@ -130,7 +130,7 @@ bounded! {
 bounded! {
     /// The seconds after the fetch during which a price is fresh, in the bounds of the API
     /// function; at most a day.
-    FreshSeconds: 1..=contract::MAX_FRESH_SECONDS
+    FreshSeconds: 1..=contract::MAX_CACHE_TTL_SECONDS
 }
 bounded! {
     /// The timeout of a request in seconds: API Gateway waits for 30.

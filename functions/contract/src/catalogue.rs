@@ -1,6 +1,6 @@
 //! The catalogue: the coins and currencies that the service can serve, one line for each.
 //!
-//! The variable `SUPPORTED_SYMBOLS` picks coins from the catalogue. Every currency is served.
+//! The variable `SUPPORTED_SYMBOLS` selects coins of the catalogue. Every currency is served.
 
 /// A coin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,8 +11,8 @@ pub struct Coin {
     pub name: &'static str,
     /// Id at CoinGecko (`/coins/list`).
     pub coingecko_id: &'static str,
-    /// Id at CoinPaprika (`/v1/coins`), the second provider. A coin with an id that CoinPaprika
-    /// does not know is skipped and named in the log.
+    /// Id at CoinPaprika (`/v1/coins`), the second provider. If CoinPaprika does not know the id, the
+    /// update function skips the coin and names it in the log.
     pub coinpaprika_id: &'static str,
 }
 
@@ -23,14 +23,17 @@ pub struct Migration {
     pub from: &'static str,
     /// The symbol of the successor, a coin of [`COINS`].
     pub to: &'static str,
-    /// The numbers of old and new coins that were exchanged for each other.
-    pub ratio: (u32, u32),
+    /// The number of old coins that the issuer exchanged for `new_coins`.
+    pub old_coins: u32,
+    /// The number of new coins for `old_coins`.
+    pub new_coins: u32,
 }
 
 impl Migration {
-    /// Returns true if one old coin became one new coin, so that both have the same price.
+    /// Returns true if one old coin became one new coin. The old coin then has the price of the new
+    /// one.
     pub const fn is_one_for_one(&self) -> bool {
-        self.ratio.0 == self.ratio.1
+        self.old_coins == self.new_coins
     }
 }
 
@@ -58,8 +61,8 @@ const fn coin(
     }
 }
 
-/// Every coin. Responses with all prices are ordered by market capitalisation; this order applies
-/// only to coins whose market capitalisation is unknown.
+/// Every coin. Responses with all prices are ordered by market capitalisation. The order of this
+/// list applies only to coins whose market capitalisation is unknown.
 pub const COINS: &[Coin] = &[
     coin("BTC", "Bitcoin", "bitcoin", "btc-bitcoin"),
     coin("ETH", "Ethereum", "ethereum", "eth-ethereum"),
@@ -95,29 +98,30 @@ pub const COINS: &[Coin] = &[
 
 /// The currency of all stored amounts.
 pub const DOLLARS: &str = "USD";
-/// The coin that is also a currency. Its price is its rate.
+/// The coin that is also a currency: amounts in bitcoin are computed from its price.
 pub const BITCOIN: &str = "BTC";
 
 const fn currency(code: &'static str, name: &'static str) -> Currency {
     Currency { code, name }
 }
 
-/// Every currency with a rate. CoinPaprika sends two currencies beside US dollars in one response
-/// (`quotes` takes at most three): the first two of this list.
+/// Every currency with a rate. CoinPaprika is asked only for the first two: its parameter `quotes`
+/// takes at most three currencies, and one of them is the US dollar.
 pub const CURRENCIES: &[Currency] = &[
     currency("EUR", "Euro"),
     currency("JPY", "Japanese yen"),
     currency("GBP", "Pound sterling"),
 ];
 
-/// Every migration that CoinGecko has announced.
+/// The migrations to coins of [`COINS`].
 pub const MIGRATIONS: &[Migration] = &[
     // Polygon exchanges one POL for each MATIC since 4 September 2024; CoinGecko lists
     // `matic-network` as migrated to `polygon-ecosystem-token`.
     Migration {
         from: "MATIC",
         to: "POL",
-        ratio: (1, 1),
+        old_coins: 1,
+        new_coins: 1,
     },
 ];
 
@@ -150,10 +154,11 @@ mod tests {
             ("coingecko_id", |coin| coin.coingecko_id),
             ("coinpaprika_id", |coin| coin.coinpaprika_id),
         ];
-        for (field, of) in fields {
+        for (field, read) in fields {
             let mut seen = BTreeSet::new();
             for coin in COINS {
-                assert!(seen.insert(of(coin)), "{field} {} is not unique", of(coin));
+                let value = read(coin);
+                assert!(seen.insert(value), "{field} {value} is not unique");
             }
         }
     }
@@ -170,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn every_code_is_three_upper_case_letters() {
+    fn every_currency_code_is_three_upper_case_letters() {
         for currency in CURRENCIES {
             let code = currency.code.as_bytes();
             let is_code = code.len() == 3 && code.iter().all(u8::is_ascii_uppercase);
@@ -178,9 +183,9 @@ mod tests {
         }
     }
 
-    /// URLs and logs contain the ids without escaping.
+    /// The update function writes the ids into URLs without escaping them.
     #[test]
-    fn every_id_is_lower_case_words_with_hyphens() {
+    fn every_id_has_only_lower_case_letters_digits_and_hyphens() {
         for coin in COINS {
             for id in [coin.coingecko_id, coin.coinpaprika_id] {
                 let is_plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
@@ -212,12 +217,13 @@ mod tests {
 
     #[test]
     fn a_migration_is_one_for_one_if_both_numbers_are_equal() {
-        let exchanged = |ratio| Migration {
+        let migration = |old_coins, new_coins| Migration {
             from: "OLD",
             to: "NEW",
-            ratio,
+            old_coins,
+            new_coins,
         };
-        assert!(exchanged((1, 1)).is_one_for_one());
-        assert!(!exchanged((1, 100)).is_one_for_one());
+        assert!(migration(1, 1).is_one_for_one());
+        assert!(!migration(1, 100).is_one_for_one());
     }
 }

@@ -1,8 +1,8 @@
 //! The functions' environment variables: one struct for each function.
 //!
-//! The stack fills the struct with template values, and a function reads it with strings. Neither
-//! can forget or misspell a variable. The comment of a variable is also its text in
-//! `.env.example`.
+//! The crate `infra` fills the struct with template values, and a function reads it from its process
+//! environment, so neither can forget or misspell a variable. The comment of a variable is also its
+//! text in `.env.example`.
 
 use crate::Function;
 
@@ -11,7 +11,7 @@ use crate::Function;
 pub struct Variable {
     /// The name in the process environment.
     pub name: &'static str,
-    /// Effect, unit and default.
+    /// The effect, the unit and the default.
     pub description: &'static str,
     /// A value for the dev environment; empty if none is needed.
     pub example: &'static str,
@@ -29,8 +29,8 @@ macro_rules! environment {
     ) => {
         $(#[doc = $struct_doc])+
         ///
-        /// `T` is an optional template value in the stack, an optional string in the function, and
-        /// a name in [`Self::NAMES`].
+        /// `T` is an optional template value in `infra`, an optional string in the function, and a
+        /// name in [`Self::NAMES`].
         #[derive(Debug, Clone, PartialEq, Eq)]
         pub struct $name<T> {
             $(
@@ -79,16 +79,16 @@ environment! {
         rate_limit_per_minute = "RATE_LIMIT_PER_MINUTE", example: "50";
         /// Seconds from a fetch to the next expected update, 1 to 86400; 300 by default.
         cache_ttl_seconds = "CACHE_TTL_SECONDS", example: "300";
-        /// Seconds after `CACHE_TTL_SECONDS` until a price is stale, 0 to 86400; 90 by default. The
-        /// schedule is exact only to the minute.
+        /// Seconds after `CACHE_TTL_SECONDS` until a price is stale, 0 to 86400; 90 by default. An
+        /// update can be a minute late, because the schedule is exact only to the minute.
         stale_grace_seconds = "STALE_GRACE_SECONDS", example: "90";
         /// Maximum age of a fresh price by the provider's time, in seconds, 1 to 86400; 900 by
         /// default. The service is unhealthy if its newest price is older.
         max_price_age_seconds = "MAX_PRICE_AGE_SECONDS", example: "900";
-        /// Seconds for which a process remembers a key, 0 to 60; 60 by default. With 0, the process
-        /// uses remembered prices only in an outage of the table.
+        /// Seconds for which a process remembers an API key, 0 to 60; 60 by default. With 0, the
+        /// process uses remembered prices only while the table fails.
         process_cache_seconds = "PROCESS_CACHE_SECONDS", example: "60";
-        /// Comma-separated symbols of the catalogue; the whole catalogue by default.
+        /// Symbols of coins, separated by commas; all coins of the catalogue by default.
         supported_symbols = "SUPPORTED_SYMBOLS", example: "";
         /// The environment: dev, staging or prod; required.
         environment = "ENVIRONMENT", example: "dev";
@@ -104,17 +104,17 @@ environment! {
         dynamodb_table_name = "DYNAMODB_TABLE_NAME", example: "crypto-watch-data-dev";
         /// Base URL of the first provider's API; CoinGecko's public host by default.
         external_api_url = "EXTERNAL_API_URL", example: "https://api.coingecko.com/api/v3";
-        /// Key of the first provider; none by default. It is sent as a pro key if
-        /// `EXTERNAL_API_URL` is the pro host, and otherwise as a demo key.
+        /// Key of the first provider; none by default. If `EXTERNAL_API_URL` is CoinGecko's pro host,
+        /// the function sends the key as a pro key, otherwise as a demo key.
         external_api_key = "EXTERNAL_API_KEY", example: "";
-        /// Base URL of the second provider's API, which is called if the first provider has no
-        /// price or only old ones; CoinPaprika's public host by default, whose free plan is for
-        /// non-commercial use. `none` turns the second provider off.
+        /// Base URL of the second provider's API; CoinPaprika's public host by default. The function
+        /// calls the second provider if the first one has no price or only old prices. `none` turns the
+        /// second provider off. CoinPaprika's free plan is for non-commercial use.
         second_api_url = "SECOND_API_URL", example: "https://api.coinpaprika.com/v1";
-        /// Key of the second provider; none by default. CoinPaprika's paid plans have a key, and
-        /// another host for `SECOND_API_URL`.
+        /// Key of the second provider; none by default. A paid plan of CoinPaprika needs a key, and
+        /// another host in `SECOND_API_URL`.
         second_api_key = "SECOND_API_KEY", example: "";
-        /// Comma-separated symbols of the catalogue; the whole catalogue by default.
+        /// Symbols of coins, separated by commas; all coins of the catalogue by default.
         supported_symbols = "SUPPORTED_SYMBOLS", example: "";
         /// The environment: dev, staging or prod; required.
         environment = "ENVIRONMENT", example: "dev";
@@ -149,8 +149,8 @@ pub const fn variables(function: Function) -> &'static [Variable] {
     }
 }
 
-/// Writes `.env.example`: every variable of every function once, with its documentation. A lint
-/// keeps the committed file equal to this text.
+/// Returns the text of `.env.example`: every variable of every function once, with its
+/// documentation. A lint compares the committed file with this text.
 pub fn env_example() -> String {
     let mut lines = vec![
         "# Every environment variable that the functions read, with values for dev.".to_owned(),

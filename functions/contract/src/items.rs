@@ -34,8 +34,9 @@ pub const API_WRITES: [&str; 5] = [
     TTL,
 ];
 
-/// The attributes in the index, in addition to the keys. `lastUsedAt` is not among them: each
-/// minute of use would cause another write to the only partition of the index.
+/// The attributes in the index, in addition to the primary keys of table and index. `lastUsedAt` is
+/// left out: it changes every minute, and each change would be another write to the only partition
+/// of the index.
 pub const GSI1_PROJECTION: [&str; 3] =
     [attributes::KEY_ID, attributes::NAME, attributes::CREATED_AT];
 
@@ -55,7 +56,7 @@ pub const RATE_PREFIX: &str = "RATE#";
 pub const HISTORY_PREFIX: &str = "HISTORY#";
 /// Days from the start of an hour until DynamoDB may delete the samples of the hour.
 pub const HISTORY_DAYS: u32 = 9;
-/// Minutes of one sample. An hour has 12 samples.
+/// Minutes from one sample to the next. An hour has 12 samples.
 pub const SLOT_MINUTES: u32 = 5;
 /// Prefix of an API key's partition key.
 pub const API_KEY_PREFIX: &str = "APIKEY#";
@@ -63,8 +64,8 @@ pub const API_KEY_PREFIX: &str = "APIKEY#";
 pub const DEPLOY_KEY_ID_PREFIX: &str = "Deploy";
 /// Prefix of the ids of the keys that the verify function creates for its requests.
 pub const VERIFY_KEY_ID_PREFIX: &str = "Verify";
-/// Prefixes that no id of a client's key has, so that a policy can limit a role to the keys of one
-/// check.
+/// Prefixes that no id of a client's key has. A policy can therefore limit a role to the keys of the
+/// smoke test, or to those of the verify function.
 pub const RESERVED_KEY_ID_PREFIXES: [&str; 2] = [DEPLOY_KEY_ID_PREFIX, VERIFY_KEY_ID_PREFIX];
 /// Prefix of a status item's partition key.
 pub const STATUS_PREFIX: &str = "STATUS#";
@@ -102,7 +103,7 @@ pub fn api_key_gsi1_sk(created_at: &str, key_id: &str) -> String {
     format!("{created_at}#{key_id}")
 }
 
-/// All attributes of a temporary key's item.
+/// All attributes of the item of a temporary key, which the smoke test or the verify function creates.
 pub const TEMPORARY_KEY_ATTRIBUTES: [&str; 9] = [
     PK,
     SK,
@@ -133,7 +134,7 @@ pub mod attributes {
     pub const CURRENCY: &str = "currency";
     /// Value of one US dollar in a currency.
     pub const RATE: &str = "rate";
-    /// Samples of one hour, named by the minute at which their five minutes begin.
+    /// Samples of one hour. The name of a sample has the minute at which its five minutes begin.
     pub const SLOTS: [&str; 12] = [
         "m00", "m05", "m10", "m15", "m20", "m25", "m30", "m35", "m40", "m45", "m50", "m55",
     ];
@@ -146,7 +147,7 @@ pub mod attributes {
     pub const KEY_ID: &str = "keyId";
     /// Time of creation, RFC 3339.
     pub const CREATED_AT: &str = "createdAt";
-    /// True if the API key is accepted.
+    /// False if an operator has disabled the API key.
     pub const ENABLED: &str = "enabled";
     /// Time of the last use, RFC 3339; absent before the first use.
     pub const LAST_USED_AT: &str = "lastUsedAt";
@@ -160,10 +161,10 @@ pub mod attributes {
     /// Number of requests in one minute.
     pub const REQUEST_COUNT: &str = "requestCount";
 
-    /// Start of the last run, RFC 3339.
+    /// Start of the update function's last run, RFC 3339.
     pub const LAST_ATTEMPT: &str = "lastAttempt";
-    /// Newest `lastUpdated` that any run has confirmed, RFC 3339. It never moves back, and is the
-    /// base of `/health` and of the price age.
+    /// Newest `lastUpdated` that any run has confirmed, RFC 3339. It never moves back. `/health` and
+    /// the metric `PriceAge` use it.
     pub const NEWEST_PRICE: &str = "newestPrice";
     /// End of the last run that confirmed a price, RFC 3339.
     pub const LAST_SUCCESS: &str = "lastSuccess";

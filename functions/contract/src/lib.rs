@@ -32,10 +32,12 @@ impl Function {
     /// Every function, in the order of builds and lists.
     pub const ALL: [Function; 3] = [Function::Api, Function::Update, Function::Verify];
 
-    /// The functions with versions and the alias [`LIVE_ALIAS`]. The verify function has neither.
+    /// The functions with published versions and the alias [`LIVE_ALIAS`]. The verify function has
+    /// neither versions nor an alias.
     pub const SERVING: [Function; 2] = [Function::Api, Function::Update];
 
-    /// Returns the name of the crate, the binary and the zip, and a part of every resource's name.
+    /// Returns the name of the function's crate, binary and zip. It is also a part of the names of the
+    /// function's resources.
     pub const fn name(self) -> &'static str {
         match self {
             Function::Api => "api",
@@ -45,7 +47,7 @@ impl Function {
     }
 }
 
-/// The name of the project, which is the prefix of every resource's name.
+/// The name of the project, with which the names of the stacks and of named resources begin.
 pub const PROJECT: &str = "crypto-watch";
 
 /// The names of the environments, in the order in which a change is deployed.
@@ -54,11 +56,11 @@ pub const ENVIRONMENTS: [&str; 3] = ["dev", "staging", "prod"];
 /// The amount of logging.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogLevel {
-    /// Details for developers.
+    /// Details for developers, in addition to the lines of `Info`.
     Debug,
-    /// One line for each request or run, warnings and errors.
+    /// Errors, warnings, and one line for each request or run.
     Info,
-    /// Errors only.
+    /// Errors, and the metrics of each request or run.
     Error,
 }
 
@@ -80,31 +82,32 @@ impl LogLevel {
 /// default, as for every variable.
 pub const NO_SECOND_PROVIDER: &str = "none";
 
-/// The alias that every caller invokes. It points to one published version.
+/// The Lambda alias that API Gateway and the update schedule invoke. It points to one published
+/// version; during a rollout, its weights split the traffic between two versions.
 pub const LIVE_ALIAS: &str = "live";
 
-/// The age in seconds, by the provider's time, beyond which a price is stale. The service is
-/// unhealthy if its newest price is older. This is the default of the variable
-/// `MAX_PRICE_AGE_SECONDS` and the threshold of the alarm on the price age.
+/// Maximum age of a fresh price in seconds, by the provider's time. The service is unhealthy if its
+/// newest price is older. This is the default of the variable `MAX_PRICE_AGE_SECONDS` and the
+/// threshold of the alarm on the price age.
 pub const MAX_PRICE_AGE_SECONDS: u32 = 900;
 
-/// The age of a rate in seconds, by our time of its fetch, from which it is not used: 24 hours.
+/// Seconds after its fetch from which a rate is no longer used: 24 hours.
 pub const MAX_RATE_AGE_SECONDS: u32 = 24 * 60 * 60;
 
 /// Maximum rate limit of one API key, in requests per minute. Each request is a write to the
-/// item of the key, and one partition takes 1,000 write units per second. Requests beyond that
-/// cannot be counted and get a 503.
+/// partition of the key, which takes 1,000 write units per second. Requests beyond that cannot be
+/// counted and get a 503.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html>
 pub const MAX_REQUESTS_PER_MINUTE: NonZeroU32 =
     NonZeroU32::new(60_000).expect("60,000 is not zero");
 
 /// Maximum of the variable `CACHE_TTL_SECONDS`: one day.
-pub const MAX_FRESH_SECONDS: u32 = 86_400;
+pub const MAX_CACHE_TTL_SECONDS: u32 = 86_400;
 
-/// Timeout of the verify function, in seconds. If the function has not reported its result to
-/// CodeDeploy by then, CodeDeploy waits for an hour.
+/// Timeout of the verify function, in seconds. If the function ends without a report to CodeDeploy,
+/// CodeDeploy waits for an hour.
 pub const VERIFY_TIMEOUT_SECONDS: u32 = 60;
 
-/// The event with which the schedule invokes the verify function as the probe of the public URL.
-/// CodeDeploy's event has other members.
+/// The event with which a schedule invokes the verify function to probe the public URL. CodeDeploy's
+/// event has other members.
 pub const PROBE_EVENT: &str = r#"{"mode":"probe"}"#;

@@ -8,32 +8,32 @@ pub const ENVIRONMENT_DIMENSION: &str = "Environment";
 /// The further dimension of the metrics about one provider: the name of the provider.
 pub const PROVIDER_DIMENSION: &str = "Provider";
 
-/// The further dimension of the metrics about one route: the route key of a GET, also for a HEAD
-/// request, or `$default` for an unknown path. The API's router has every other value.
+/// The further dimension of the metrics about one route. The value is the route key of the GET
+/// request, also for a HEAD request, or `$default` for an unknown path.
 pub const ROUTE_DIMENSION: &str = "Route";
 /// The further dimension of the metrics about one class of responses: the first digit of the
 /// status code, as in `2xx`.
 pub const STATUS_CLASS_DIMENSION: &str = "StatusClass";
 
-/// Requests that the API answered; a count, in total and by route and class of responses. The
-/// number of routes bounds the time series to pay for.
+/// Requests to which the API responded; a count, in total and by route and class of responses.
+/// CloudWatch charges for each combination of the two.
 pub const REQUESTS: &str = "Requests";
 /// Duration of a request in the API function; milliseconds, in total and by route.
 pub const LATENCY: &str = "Latency";
 /// 503 responses of the API with the code `NO_PRICE`; a count, emitted only with such a response.
 /// The alarm on 5xx responses subtracts them.
 pub const NO_PRICE_RESPONSES: &str = "NoPriceResponses";
-/// Calls to the providers, retries included; a count, in total and by provider.
+/// Calls to the providers, with the retries; a count, in total and by provider.
 pub const PROVIDER_CALLS: &str = "ProviderCalls";
-/// Calls without a usable response; a count, in total and by provider.
+/// Calls to the providers without a usable response; a count, in total and by provider.
 pub const PROVIDER_FAILURES: &str = "ProviderFailures";
 /// Prices that a run confirmed; a count, in total and by provider.
 pub const SYMBOLS_STORED: &str = "SymbolsStored";
 /// Coins that a run skipped; a count.
 pub const SYMBOLS_SKIPPED: &str = "SymbolsSkipped";
-/// Age of the newest confirmed price, by the provider's time; seconds.
+/// Age of the newest price that a run has confirmed, by the provider's time; seconds.
 pub const PRICE_AGE: &str = "PriceAge";
-/// Age of the oldest stored rate of the catalogue's currencies, by the provider's time; seconds.
+/// Age of the oldest rate in the table, by the provider's time; seconds.
 pub const RATE_AGE: &str = "RateAge";
 /// Rates that a run stored; a count.
 pub const RATES_STORED: &str = "RatesStored";

@@ -6,17 +6,17 @@ pub const GET_PRICES: &str = "GET /prices";
 pub const GET_PRICE: &str = "GET /prices/{symbol}";
 /// The health check.
 pub const GET_HEALTH: &str = "GET /health";
-/// The health check without a body. The function answers HEAD on every path. Only the health check
-/// has its own HEAD route, so that the gateway's metrics of `$default` do not include it.
+/// The health check with HEAD. HEAD requests for other paths use the route [`DEFAULT`]. Health checks
+/// have their own HEAD route, so that the gateway's metrics of [`DEFAULT`] do not include them.
 pub const HEAD_HEALTH: &str = "HEAD /health";
-/// All other requests, so that unknown paths and methods get our responses and not the gateway's.
+/// All other requests, so that the function and not the gateway responds to unknown paths.
 pub const DEFAULT: &str = "$default";
 
 /// Every route key of the gateway.
 pub const ALL: [&str; 5] = [GET_PRICES, GET_PRICE, GET_HEALTH, HEAD_HEALTH, DEFAULT];
 
-/// The routes of the health check. Alarms about responses exclude them, because anyone can call
-/// them and they respond with 503 by design while the providers fail.
+/// The routes of the health check. The alarms on responses exclude these routes, because anyone can
+/// call them, and because they respond with 503 by design while the prices are old.
 pub const HEALTH: [&str; 2] = [GET_HEALTH, HEAD_HEALTH];
 
 /// The path of [`GET_PRICES`], which is also the first segment of [`GET_PRICE`].
@@ -28,8 +28,8 @@ pub const HEALTH_PATH: &str = "/health";
 /// section 5.1).
 pub const API_KEY_HEADER: &str = "X-API-Key";
 
-/// Response headers of the rate limit: limit per minute, remaining requests, seconds until the
-/// next minute. In lower case, as in HTTP/2.
+/// Response headers of the rate limit, in lower case as in HTTP/2. Their values are the limit per
+/// minute, the remaining requests, and the seconds until the next minute.
 pub const RATE_LIMIT_HEADERS: [&str; 3] =
     ["ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"];
 

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use contract::environment::{ApiEnvironment, UpdateEnvironment, VerifyEnvironment};
 use contract::{
-    ENVIRONMENTS, LogLevel, MAX_FRESH_SECONDS, MAX_PRICE_AGE_SECONDS, MAX_REQUESTS_PER_MINUTE,
+    ENVIRONMENTS, LogLevel, MAX_CACHE_TTL_SECONDS, MAX_PRICE_AGE_SECONDS, MAX_REQUESTS_PER_MINUTE,
     NO_SECOND_PROVIDER,
 };
 use hyper::Uri;
@@ -82,7 +82,7 @@ impl ApiSettings {
                     names.cache_ttl_seconds,
                     values.cache_ttl_seconds,
                     DEFAULT_CACHE_TTL_SECONDS,
-                    1..=MAX_FRESH_SECONDS,
+                    1..=MAX_CACHE_TTL_SECONDS,
                 )?,
                 grace_seconds: number(
                     names.stale_grace_seconds,
