@@ -1,5 +1,5 @@
-//! The access log: one line for each request, with its metrics for CloudWatch and its facts for
-//! an operator. No line contains a key, a path or a client's address.
+//! The access log: one line for each request, with metrics for CloudWatch and facts for an operator.
+//! No line contains a key, a path or a client's address.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -44,7 +44,7 @@ pub(crate) struct Facts {
     pub(crate) currency: Option<&'static str>,
     /// The number of prices in the response.
     pub(crate) symbols: usize,
-    /// The number of stale prices among them.
+    /// The number of stale prices in the response.
     pub(crate) stale: usize,
 }
 
@@ -59,8 +59,8 @@ impl AccessLog {
         }
     }
 
-    pub(crate) fn note(&self, note: impl FnOnce(&mut Facts)) {
-        note(&mut self.facts());
+    pub(crate) fn update_facts(&self, update: impl FnOnce(&mut Facts)) {
+        update(&mut self.facts());
     }
 
     pub(crate) fn quota(&self) -> Option<Quota> {
@@ -71,7 +71,7 @@ impl AccessLog {
         self.facts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes the line. With `LOG_LEVEL` ERROR it has only the metrics.
+    /// Writes the line of the request. With `LOG_LEVEL` ERROR, the line has only the metrics.
     pub(crate) fn write(&self, environment: &'static str, response: &Response) {
         let facts = self.facts();
         // Whole microseconds: further digits are noise and cost bytes.
@@ -84,7 +84,7 @@ impl AccessLog {
             return;
         }
         let method = facts.method.as_ref();
-        // The gateway sends no body after HEAD.
+        // The gateway drops the body of a response to HEAD.
         let bytes = match method {
             Some(&Method::HEAD) => 0,
             _ => response.bytes(),
@@ -118,21 +118,21 @@ fn metrics(
     duration_ms: f64,
 ) -> MetricLine {
     let route = (ROUTE_DIMENSION, route);
-    let class = (STATUS_CLASS_DIMENSION, class(response.status));
+    let class = (STATUS_CLASS_DIMENSION, status_class(response.status));
     let line = MetricLine::new(environment)
         .metric(REQUESTS, Unit::Count, 1.0)
         .metric(LATENCY, Unit::Milliseconds, duration_ms)
         .also_by(&[route, class], &[REQUESTS])
         .also_by(&[route], &[LATENCY]);
-    // Zeros are omitted, because every byte of every line costs money. The alarm fills the gaps.
+    // A count of 0 is omitted, because every byte of a line costs money. The alarm reads it as 0.
     match response.code {
         Some(ErrorCode::NoPrice) => line.metric(NO_PRICE_RESPONSES, Unit::Count, 1.0),
         _ => line,
     }
 }
 
-/// Returns the name of a method for the log. A method outside of RFC 9110 is not named, because a
-/// client may have put its key there.
+/// Returns the name of a method for the log. A method that is not standard is not named, because a
+/// client may have sent its key as the method.
 fn method_name(method: &Method) -> &str {
     const STANDARD: [Method; 9] = [
         Method::GET,
@@ -153,7 +153,7 @@ fn method_name(method: &Method) -> &str {
 }
 
 /// Returns the class of a status code (RFC 9110, section 15).
-fn class(status: StatusCode) -> &'static str {
+fn status_class(status: StatusCode) -> &'static str {
     match status.as_u16() / 100 {
         1 => "1xx",
         2 => "2xx",

@@ -32,8 +32,8 @@ use crate::query::Query;
 use crate::response::Response;
 use crate::router::{Route, allow};
 
-/// The limit of all calls of one request to the store. The function's timeout is 10 s, so the
-/// client gets a 503 in time.
+/// Time limit of all calls to the store for one request together. The function's timeout is 10 s, so
+/// the function can still respond with a 503.
 const STORE_LIMIT: Duration = Duration::from_secs(5);
 
 /// The API over a store.
@@ -57,8 +57,7 @@ impl<S: ApiStore + 'static> Api<S> {
         }
     }
 
-    /// Responds to an event at the time `now`. A panic becomes an error response, and the process
-    /// continues.
+    /// Responds to an event at the time `now`. A panic becomes a 500, and the process continues.
     pub async fn respond(
         &self,
         event: Event,
@@ -67,7 +66,7 @@ impl<S: ApiStore + 'static> Api<S> {
     ) -> ApiGatewayV2httpResponse {
         let cold_start = !self.is_warm.swap(true, Ordering::Relaxed);
         let id = event.request_id(lambda_request_id).to_owned();
-        // Adds the request's id to each event of the log that has a cause of the response.
+        // Adds the request's id to every other log line of the request.
         let span = tracing::error_span!("request", requestId = id);
         let log = AccessLog::new(id, now, cold_start);
         let exchange = Exchange {
@@ -81,7 +80,7 @@ impl<S: ApiStore + 'static> Api<S> {
             .instrument(span)
             .await
             .unwrap_or_else(|error| exchange.error(&error));
-        // A failure to log does not change the response.
+        // A panic while the line is written does not change the response.
         let _ = catch_panic(async { log.write(self.settings.environment, &response) }).await;
         response.into()
     }
@@ -90,7 +89,7 @@ impl<S: ApiStore + 'static> Api<S> {
 /// A request in progress.
 struct Exchange<'a, S> {
     api: &'a Api<S>,
-    /// The store, whose calls end at [`STORE_LIMIT`].
+    /// The store with the time limit of this request, [`STORE_LIMIT`].
     store: S,
     request: Request,
     log: &'a AccessLog,
@@ -100,7 +99,7 @@ struct Exchange<'a, S> {
 impl<S: ApiStore + 'static> Exchange<'_, S> {
     async fn respond(&self) -> Response {
         let route = Route::of(&self.request.path);
-        self.log.note(|facts| {
+        self.log.update_facts(|facts| {
             facts.method.clone_from(&self.request.method);
             facts.route = route.as_ref().map(Route::name);
             let key = self.request.api_key.as_ref();
@@ -125,7 +124,7 @@ impl<S: ApiStore + 'static> Exchange<'_, S> {
             Route::Health => return self.health().await,
             Route::Key => return self.key().await,
             Route::Prices => Query::of_list(&self.request, supported),
-            Route::Price(symbol) => Query::of_path(&self.request, &symbol, supported),
+            Route::Price(symbol) => Query::of_coin(&self.request, &symbol, supported),
         };
         self.prices(query).await
     }
@@ -135,23 +134,23 @@ impl<S: ApiStore + 'static> Exchange<'_, S> {
         Ok(Response::uncached(health.status(), to_json(&health)?))
     }
 
-    /// Responds with the key of the request. The request counts like any other.
+    /// Responds with the key of the request. The request counts against the limit of the key.
     async fn key(&self) -> Result<Response, ApiError> {
         let key = self.authenticate().await?;
         let quota = self.count(&key).await?;
-        self.note_use(&key.key_id);
+        self.record_use(&key.key_id);
         let body = to_json(&KeyBody::of(&key, quota, self.now))?;
         Ok(Response::uncached(StatusCode::OK, body))
     }
 
-    /// Responds with prices. A request that fails validation counts like any other.
+    /// Responds with prices. An invalid request counts against the limit too.
     ///
-    /// The request is counted while its prices are read, so a request with a remembered key takes
-    /// one round trip. A refused request does not wait for its prices. If reading the prices fails
-    /// or panics, the request still counts, and the client gets its quota.
+    /// The limiter counts the request while the prices are read. If the key is remembered, both calls
+    /// take one round trip to the table. A request over the limit does not wait for its prices. If
+    /// reading the prices fails or panics, the request still counts, and the response has the quota.
     async fn prices(&self, query: Result<Query, ApiError>) -> Result<Response, ApiError> {
         let key = self.authenticate().await?;
-        self.log.note(|facts| {
+        self.log.update_facts(|facts| {
             let currency = query.as_ref().ok().and_then(|query| query.currency);
             facts.currency = currency.map(Currency::code);
         });
@@ -164,13 +163,13 @@ impl<S: ApiStore + 'static> Exchange<'_, S> {
                 prices::find(&self.store, memory, selection, currency, digits, self.now).await?;
             Ok((query, found))
         };
-        // `try_join!` drops the other future if one fails. A failure of `found` must not cancel the
-        // count, so it is a value here.
+        // `try_join!` drops the other future if one fails. The `Ok` around the
+        // result of `found` keeps its failure from cancelling the count.
         let found = async { Ok(catch_panic(found).await.flatten()) };
         let (_, found) = tokio::try_join!(self.count(&key), found)?;
-        self.note_use(&key.key_id);
+        self.record_use(&key.key_id);
         let (query, found) = found?;
-        self.log.note(|facts| {
+        self.log.update_facts(|facts| {
             facts.symbols = found.prices.len();
             facts.stale = found.stale_count();
         });
@@ -212,7 +211,7 @@ impl<S: ApiStore + 'static> Exchange<'_, S> {
             .rate_limit_per_minute
             .unwrap_or(settings.rate_limit_per_minute);
         let quota = count_request(&self.store, memory, &key.key_id, limit, self.now).await?;
-        self.log.note(|facts| facts.quota = Some(quota));
+        self.log.update_facts(|facts| facts.quota = Some(quota));
         if quota.exceeded {
             return Err(ApiError::RateLimitExceeded {
                 retry_after: quota.reset_seconds,
@@ -221,22 +220,22 @@ impl<S: ApiStore + 'static> Exchange<'_, S> {
         Ok(quota)
     }
 
-    /// Writes the time of the key's last use, once a minute. The call starts after the response,
-    /// because its signature and its connection would delay the calls for the response. If Lambda
-    /// freezes the process during the call, a later request repeats it.
-    fn note_use(&self, key_id: &KeyId) {
+    /// Writes the time of the key's last use, once a minute in each process. The call starts after
+    /// the response, so that signing and connecting do not delay the response. If Lambda freezes the
+    /// process during the call, the time can be lost; the key's next minute has another write.
+    fn record_use(&self, key_id: &KeyId) {
         let now = self.now;
-        if !self.api.memory.first_use(key_id, Window::at(now)) {
+        if !self.api.memory.record_use(key_id, Window::at(now)) {
             return;
         }
         let store = self.api.store.clone();
         let key_id = key_id.clone();
         let touch = async move {
-            // The response is complete by now and is sent first.
+            // Yields to the task of the response, which is complete by now and is sent first.
             tokio::task::yield_now().await;
             match within_limit(&store).touch_api_key(&key_id, now).await {
                 Ok(()) => {}
-                // Most likely, Lambda froze the process during the call: not a fault.
+                // The most likely cause is that Lambda froze the process, which is no fault.
                 Err(
                     error @ (StoreError::Timeout { .. }
                     | StoreError::NotConnected { .. }

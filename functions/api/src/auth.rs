@@ -7,11 +7,11 @@ use shared::timestamp::Timestamp;
 use crate::error::ApiError;
 use crate::memory::Memory;
 
-/// Returns the key of a request, if the key is valid now. All invalid keys are one error. If the
-/// store fails, no key is valid.
+/// Returns the key of a request if the key is valid now. The error is the same for all invalid keys.
+/// While the store fails, only a remembered key is accepted.
 ///
-/// The number of reads does not reveal why a key is invalid: an invalid secret causes one read in
-/// ten seconds, whether its key exists or not.
+/// The number of reads does not reveal why a key is invalid: an invalid secret causes one read of the
+/// table in ten seconds, whether its key exists or not.
 pub(crate) async fn authenticate(
     store: &impl ApiStore,
     memory: &Memory,

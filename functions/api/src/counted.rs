@@ -1,4 +1,4 @@
-//! Parts of a request whose instructions `cargo xtask bench instructions` counts.
+//! Parts of a request, for `cargo xtask bench instructions`, which counts their CPU instructions.
 
 use shared::price::Price;
 use shared::symbol::SupportedSymbols;

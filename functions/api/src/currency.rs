@@ -1,4 +1,4 @@
-//! The currency of a response: the conversion of amounts in US dollars, and its rate.
+//! The conversion of amounts in US dollars to the currency of a response.
 
 use std::num::NonZeroU64;
 
@@ -76,18 +76,18 @@ fn change_of_quotient(a: &Decimal, b: &Decimal) -> Result<Decimal, DecimalError>
 #[derive(Debug)]
 pub(crate) struct CurrentRate {
     pub(crate) conversion: Conversion,
-    /// Whether the rate is too old for its amounts to be served as fresh.
+    /// Whether the rate is possibly outdated: too old, or not readable for this request.
     pub(crate) stale: bool,
 }
 
 impl CurrentRate {
     /// Returns the remembered rate; `None` if there is none, or if it is too old to be served.
-    /// `is_unread` is true if the rate could not be read for this request: the table may have a
-    /// newer one.
-    pub(crate) fn of(
+    /// `read_failed` is true if the rate could not be read for this request. The remembered rate is
+    /// then stale, because the table may have a newer one.
+    pub(crate) fn from_memory(
         currency: Currency,
         memory: &Memory,
-        is_unread: bool,
+        read_failed: bool,
         now: Timestamp,
     ) -> Option<Self> {
         let (conversion, last_updated, expires_at) = match currency {
@@ -98,7 +98,7 @@ impl CurrentRate {
                 });
             }
             Currency::Btc => {
-                let bitcoin = memory.prices.last(BITCOIN, is_unread, now)?;
+                let bitcoin = memory.prices.last(BITCOIN, read_failed, now)?;
                 let (last_updated, expires_at) = (bitcoin.last_updated, bitcoin.expires_at());
                 let conversion = Conversion::Bitcoin {
                     price: bitcoin.price,
@@ -107,7 +107,7 @@ impl CurrentRate {
                 (conversion, last_updated, expires_at)
             }
             Currency::Listed(listed) => {
-                let rate = memory.rates.last(listed.code(), is_unread, now)?;
+                let rate = memory.rates.last(listed.code(), read_failed, now)?;
                 let (last_updated, expires_at) = (rate.last_updated, rate.expires_at());
                 let conversion = Conversion::Rate {
                     value: rate.value,
@@ -116,11 +116,11 @@ impl CurrentRate {
                 (conversion, last_updated, expires_at)
             }
         };
-        // An expired item may still be in the table: DynamoDB may delete it days later.
+        // An expired item can still be in the table: DynamoDB deletes it up to some days later.
         let limit = i64::from(memory.limits.max_age_seconds);
         (now < expires_at).then(|| Self {
             conversion,
-            stale: is_unread || now.seconds_since(last_updated) > limit,
+            stale: read_failed || now.seconds_since(last_updated) > limit,
         })
     }
 }

@@ -1,4 +1,4 @@
-//! The detail of one coin: high, low and charts of its samples.
+//! The detail of one coin: high, low and charts, from the samples that the update function stores.
 
 use std::num::NonZeroU64;
 
@@ -24,12 +24,10 @@ struct Periods {
     count: u32,
 }
 
-/// Every sample of an hour.
 const HOUR: Periods = Periods {
     step: 5 * 60,
     count: 12,
 };
-/// Every sample of a day.
 const DAY_SAMPLES: Periods = Periods {
     step: 5 * 60,
     count: 288,
@@ -51,7 +49,7 @@ impl Periods {
     }
 }
 
-/// The samples of the last days and the price, in the currency of the response.
+/// High, low and charts of one coin, in the currency of the response.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Detail {
     /// The highest of the price and the samples of a day.
@@ -83,20 +81,20 @@ pub(crate) struct Point {
     pub(crate) price: Decimal,
 }
 
-/// The samples of a coin and of the rate of a currency.
+/// The samples of a coin's price, and those of a currency's rate.
 #[derive(Debug)]
 pub(crate) struct Histories {
     /// US dollars for one coin.
     prices: Samples,
     currency: Currency,
-    /// The rates of the currency. For the currency bitcoin, these are its prices in US dollars.
+    /// The rates of the currency; for the currency bitcoin, the prices of bitcoin in US dollars.
     /// `None` for US dollars, and for the price of bitcoin in bitcoin, which needs only `prices`.
     rates: Option<Samples>,
 }
 
 impl Histories {
-    /// Reads the histories of a coin and a currency at the same time, and the current price and
-    /// rate into the memory.
+    /// Reads the samples of a coin and of a currency at the same time. Also stores the current price
+    /// and rate in the memory.
     pub(crate) async fn read(
         store: &impl ApiStore,
         memory: &Memory,
@@ -114,7 +112,7 @@ impl Histories {
                     _ => None,
                 },
                 Currency::Listed(listed) => {
-                    let read = store.rate_history(listed, since(now)).await?;
+                    let read = store.rate_history(listed, first_slot(now)).await?;
                     let rate = read.rate.as_ref();
                     memory.rates.remember(listed.code(), rate, now);
                     Some(read.samples)
@@ -158,7 +156,8 @@ impl Histories {
     fn chart(&self, periods: Periods, digits: NonZeroU64, now: Timestamp) -> Chart {
         let Periods { step, count } = periods;
         let start = periods.start(now);
-        // A clock that runs ahead writes samples of the future, which are not served yet.
+        // An update function whose clock runs ahead writes samples of the future. They are not served
+        // yet.
         let end = Slot::of(now.plus_seconds(HOUR.step));
         let point = |index| {
             let first = Slot::of(start.plus_seconds(index * step));
@@ -178,7 +177,7 @@ impl Histories {
         }
     }
 
-    /// Converts a sample at the rate of its own slot. `None` without that rate.
+    /// Converts a sample at the rate of its own slot. `None` if there is no rate for that slot.
     fn convert(&self, slot: Slot, dollars: &Decimal, digits: NonZeroU64) -> Option<Decimal> {
         let rate = || {
             let rates = self.rates.as_ref().unwrap_or(&self.prices);
@@ -200,19 +199,19 @@ impl Histories {
     }
 }
 
-/// Returns the first slot whose samples are read.
-fn since(now: Timestamp) -> Slot {
+/// Returns the slot from which samples are read: the start of the longest chart.
+fn first_slot(now: Timestamp) -> Slot {
     Slot::of(WEEK.start(now))
 }
 
-/// Reads the samples of a coin, and its price into the memory.
+/// Reads the samples of a coin. Also stores its current price in the memory.
 async fn read_prices(
     store: &impl ApiStore,
     memory: &Memory,
     coin: Symbol,
     now: Timestamp,
 ) -> Result<Samples, StoreError> {
-    let read = store.price_history(coin, since(now)).await?;
+    let read = store.price_history(coin, first_slot(now)).await?;
     memory
         .prices
         .remember(coin.as_str(), read.price.as_ref(), now);

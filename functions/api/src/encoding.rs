@@ -12,7 +12,7 @@ pub(crate) fn gzip(bytes: &[u8], accept_encoding: &str) -> Option<Vec<u8>> {
     if accepted == Gzip::No {
         return None;
     }
-    // Not the highest level: it is slower, and compresses texts as short as ours less.
+    // The highest level is slower, and compresses texts as short as these less.
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(bytes).ok()?;
     let compressed = encoder.finish().ok()?;
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_would_not_get_smaller_are_sent_uncompressed() {
+    fn bytes_that_gzip_would_not_shorten_are_compressed_only_for_a_gzip_only_client() {
         assert_eq!(gzip(b"{}", "gzip"), None);
         assert!(gzip(b"{}", "gzip, identity;q=0").is_some());
         let long = [b'x'; 1_000];
@@ -157,7 +157,7 @@ mod tests {
             }
 
             #[test]
-            fn compressed_bytes_are_smaller_and_decompress_to_the_original(
+            fn compressed_bytes_are_shorter_and_decompress_to_the_original(
                 bytes in proptest::collection::vec(b'a'..b'e', 0..2_000),
             ) {
                 if let Some(compressed) = gzip(&bytes, "gzip") {

@@ -12,8 +12,8 @@ pub(crate) struct EntityTag {
 }
 
 impl EntityTag {
-    /// Creates the tag of a response's data. It is the same in every instance and version of the
-    /// function.
+    /// Creates the tag of a response's data. Every instance and version of the function creates the
+    /// same tag.
     pub(crate) fn of(data: &[u8]) -> Self {
         let digest = Sha256::digest(data);
         // A client has few cached responses of one URL, so 64 bits suffice. A watch receives each
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_list_or_one_of_other_tags_does_not_match() {
+    fn a_malformed_list_or_a_list_of_other_tags_does_not_match() {
         for list in [
             "",
             ",",
@@ -135,7 +135,7 @@ mod tests {
             }
 
             #[test]
-            fn the_tag_matches_among_any_others(
+            fn a_list_matches_if_and_only_if_it_contains_the_tag(
                 before in proptest::collection::vec("(W/)?\"[!#-~]{0,12}\"", 0..4),
                 after in proptest::collection::vec("(W/)?\"[!#-~]{0,12}\"", 0..4),
                 data in any::<Vec<u8>>(),

@@ -7,11 +7,11 @@ use serde::Serialize;
 use shared::symbol::{MAX_SYMBOLS, SymbolListError, Unsupported};
 use shared::timestamp::Timestamp;
 
-/// Seconds until a retry after a failure of the store: enough for the store to recover, and
-/// short enough for a waiting person.
+/// Seconds until a retry after a failure of the store. The store can recover in this time, and a
+/// person can wait for it.
 const STORE_RETRY_AFTER: u32 = 5;
-/// Seconds until a retry for a price that does not exist yet, or for a rate that does not exist yet or
-/// is too old. One of the next update runs stores it.
+/// Seconds until a retry if a price or a rate does not exist yet or is too old. One of the next update
+/// runs stores a new one.
 const UPDATE_RETRY_AFTER: u32 = 60;
 
 /// The error of a request. Its text is for the client; internal causes are only in the log.
@@ -37,7 +37,7 @@ pub(crate) enum ApiError {
     },
     #[error("The HTTP method is malformed.")]
     MalformedMethod,
-    // One message for all reasons, so that responses do not reveal whether a key exists.
+    // One message for all reasons, so that the response does not reveal whether a key exists.
     #[error("A valid API key is required in the X-API-Key header.")]
     Unauthorized,
     #[error("The path does not exist.")]
@@ -130,7 +130,7 @@ pub(crate) enum ErrorCode {
     InternalError,
     // The store or the limiter fails.
     ServiceUnavailable,
-    // None of the requested symbols has a price yet.
+    // None of the requested symbols has a price from the last 24 hours.
     NoPrice,
     // The requested currency has no rate from the last 24 hours.
     NoRate,
@@ -157,14 +157,14 @@ impl ErrorCode {
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Error"))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ErrorBody {
-    /// A message for people; the text may change.
+    /// A message for people. Later versions can have another text.
     error: String,
     code: ErrorCode,
     /// The time of the response.
     timestamp: Timestamp,
     /// The id of the request in the service's log.
     request_id: String,
-    /// Present only if some of the requested symbols are not supported.
+    /// Present only if a requested symbol is not supported.
     #[cfg_attr(test, schemars(with = "ErrorDetails"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     details: Option<ErrorDetails>,

@@ -2,7 +2,7 @@
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
 //!
 //! Parsing is lenient: a value of another type, or a header with a control character, counts as
-//! missing. The runtime's own type would refuse the whole event, and quote the value in its
+//! missing. The type of `lambda_http` would refuse the whole event, and quote the value in the
 //! error, even if the value is an API key.
 
 use std::collections::BTreeMap;
@@ -36,8 +36,7 @@ pub(crate) struct Request {
     pub(crate) accept_encoding: String,
     /// The `If-None-Match` header; empty if there is none.
     pub(crate) if_none_match: String,
-    /// The API key; `None` if it is missing or malformed. Responses do not tell the two
-    /// apart.
+    /// The API key; `None` if it is missing or malformed. The response is the same in both cases.
     pub(crate) api_key: Option<RawApiKey>,
 }
 
@@ -122,8 +121,7 @@ impl Event {
         })
     }
 
-    /// Returns the id of the request for the client and the log. The default is for hand-written
-    /// events without an id.
+    /// Returns the gateway's id of the request, or `default` for a hand-written event without an id.
     pub(crate) fn request_id<'a>(&'a self, default: &'a str) -> &'a str {
         self.request_id.as_deref().unwrap_or(default)
     }
@@ -133,7 +131,7 @@ impl Event {
     }
 }
 
-/// Parses a member. Returns the default if it is missing or of another type.
+/// Parses a member. Returns the default if the member is missing or of another type.
 fn member_or_default<'a, T: Default + Deserialize<'a>>(value: Option<&'a RawValue>) -> T {
     value
         .and_then(|value| serde_json::from_str(value.get()).ok())
@@ -144,8 +142,8 @@ fn member<T: DeserializeOwned>(value: Option<&RawValue>) -> Option<T> {
     serde_json::from_str(value?.get()).ok()
 }
 
-/// Returns the values of a header, as one list (RFC 9110, section 5.3). Its name may have any
-/// case. A value that is not text, or has a control character other than the tab, is dropped.
+/// Returns the values of a header, joined to one list (RFC 9110, section 5.3). The name of the header
+/// may have any case. Drops a value that is not text or has a control character other than the tab.
 fn header(headers: &Headers<'_>, name: &str) -> Option<String> {
     let values: Vec<String> = headers
         .iter()
@@ -174,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unusable_header_is_missing_and_affects_no_other() {
+    fn an_unusable_header_counts_as_missing_and_affects_no_other_header() {
         for unusable in [
             json!("gzip\u{1}"),
             json!("a\nb"),
@@ -190,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn members_of_another_type_are_missing() {
+    fn members_of_another_type_count_as_missing() {
         let read = request(&json!({
             "rawPath": 1,
             "rawQueryString": null,
@@ -227,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_method_that_is_not_a_token_is_missing_and_any_other_is_kept() {
+    fn a_method_that_is_not_a_token_counts_as_missing_and_any_other_method_is_kept() {
         let method =
             |method: &str| request(&json!({"requestContext": {"http": {"method": method}}})).method;
         assert_eq!(method("HEAD"), Some(Method::HEAD));

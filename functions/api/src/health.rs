@@ -1,4 +1,4 @@
-//! The health check: whether the table can be read, and whether the last update is recent.
+//! The health check: whether the table can be read, and whether its newest price is recent.
 
 use lambda_http::http::StatusCode;
 use serde::Serialize;
@@ -36,7 +36,7 @@ struct HealthChecks {
     dynamodb: TableState,
     /// The provider's time of the newest price; null if it is unknown.
     last_price_update: Option<Timestamp>,
-    /// Seconds since that time; null if it is unknown.
+    /// Seconds since `lastPriceUpdate`; null if that is unknown.
     cache_age: Option<u32>,
 }
 
@@ -52,10 +52,10 @@ enum TableState {
 impl Health {
     fn of(reading: Reading, max_age_seconds: u32, now: Timestamp) -> Self {
         let (dynamodb, last_price_update) = match reading {
-            Reading::LastUpdate(time) => (TableState::Ok, time),
+            Reading::NewestPrice(time) => (TableState::Ok, time),
             Reading::Failed => (TableState::Error, None),
         };
-        // A price can be ahead of this clock by some seconds.
+        // The provider's clock can be some seconds ahead of this clock.
         let age = last_price_update.map(|time| now.seconds_since(time).max(0));
         let cache_age = age.map(|seconds| u32::try_from(seconds).unwrap_or(u32::MAX));
         Self {
@@ -81,15 +81,15 @@ impl Health {
     }
 }
 
-/// Checks the health with at most one read. Its result, successful or not, is remembered for some
-/// seconds, because any number of clients may call the open endpoint.
+/// Checks the health with at most one read of the table. Remembers the result, also of a failed read,
+/// for five seconds, because the endpoint is open to any number of clients.
 pub(crate) async fn check(store: &impl ApiStore, memory: &Memory, now: Timestamp) -> Health {
     let reading = if let Some(reading) = memory.health(now) {
         reading
     } else {
         let begun = Instant::now();
-        let reading = read(store).await;
-        // The age of the result counts from the end of the read. Otherwise a table that hangs would
+        let reading = read_status(store).await;
+        // The five seconds begin at the end of the read. Otherwise a table that does not respond would
         // be read again at once.
         let seconds = u32::try_from(begun.elapsed().as_secs()).unwrap_or(u32::MAX);
         memory.remember_health(reading, now.plus_seconds(seconds));
@@ -98,9 +98,9 @@ pub(crate) async fn check(store: &impl ApiStore, memory: &Memory, now: Timestamp
     Health::of(reading, memory.limits.max_age_seconds, now)
 }
 
-async fn read(store: &impl ApiStore) -> Reading {
+async fn read_status(store: &impl ApiStore) -> Reading {
     match store.update_status().await {
-        Ok(status) => Reading::LastUpdate(status.and_then(|status| status.newest_price)),
+        Ok(status) => Reading::NewestPrice(status.and_then(|status| status.newest_price)),
         Err(error) => {
             tracing::error!(%error, "the health check could not read the table");
             Reading::Failed

@@ -15,9 +15,9 @@ pub(crate) struct KeyBody<'a> {
     name: &'a str,
     /// Requests per minute.
     limit: u32,
-    /// Remaining requests of this minute, after this one.
+    /// The requests that remain in this minute after this request.
     remaining: u32,
-    /// The first second at which the key is no longer accepted; null if it does not expire.
+    /// The first second at which the key is no longer accepted; null if the key does not expire.
     expires_at: Option<Timestamp>,
     /// The time of the response.
     timestamp: Timestamp,

@@ -15,7 +15,7 @@ use crate::memory::Memory;
 pub(crate) struct Quota {
     /// Requests per minute.
     pub(crate) limit: u32,
-    /// Remaining requests of the minute.
+    /// Remaining requests of the current minute.
     pub(crate) remaining: u32,
     /// Seconds until the next minute.
     pub(crate) reset_seconds: u32,
@@ -23,8 +23,8 @@ pub(crate) struct Quota {
     pub(crate) exceeded: bool,
 }
 
-/// Counts a request. A key that has reached its limit is remembered for the rest of the minute,
-/// because a count never decreases. So a client in a loop causes no further calls to the table.
+/// Counts a request. A count never decreases, so a key that has reached its limit is remembered for
+/// the rest of the minute. Its further requests cause no call to the table.
 pub(crate) async fn count_request(
     store: &impl ApiStore,
     memory: &Memory,

@@ -15,15 +15,14 @@ async fn main() -> ExitCode {
 
 async fn serve() -> Result<(), Error> {
     let api = api::setup::api()?;
-    // `lambda_http::run` would convert each event to a URI, and panic at a query string that is
-    // invalid in a URI (`?symbols=<BTC>`) before it calls our code.
-    // The event is text and is parsed here. If the runtime parsed it, its error would quote an
-    // unreadable event, and its code for locating the error would be a fiftieth of the zip.
+    // `lambda_http::run` would panic at a query string that is invalid in a URI (`?symbols=<BTC>`).
+    // `Event::parse` parses the event from text. The runtime's parser would quote an unreadable event
+    // in its error, and would be a fiftieth of the zip.
     let handler = service_fn(async |event: LambdaEvent<Box<RawValue>>| {
         let (event, context) = event.into_parts();
         let event = Event::parse(event.get())?;
         let response = api.respond(event, &context.request_id, Timestamp::now());
-        // Boxed: the SDK's futures inside the runtime's are nested too deeply for the compiler.
+        // Boxed, because the nesting of the futures would exceed a limit of the compiler.
         Ok::<_, Diagnostic>(Box::pin(response).await)
     });
     lambda_runtime::run(handler).await

@@ -11,7 +11,7 @@ use shared::rate::Rate;
 use shared::rate_limit::Window;
 use shared::timestamp::Timestamp;
 
-/// The maximum number of valid keys, and also of refused secrets. The two have separate maps, so
+/// The maximum number of entries of each map. Valid keys and refused secrets have separate maps, so
 /// that invented ids cannot evict valid keys.
 const MAX_KEYS: NonZeroUsize = NonZeroUsize::new(1_000).expect("1,000 is not zero");
 /// Seconds for which a refused secret is remembered.
@@ -21,7 +21,7 @@ const HEALTH_SECONDS: u32 = 5;
 /// Seconds between two reads of a value whose update is overdue.
 const OVERDUE_SECONDS: u32 = 5;
 
-/// A value and the time of its read.
+/// A value, and the time from which its age counts.
 #[derive(Debug, Clone)]
 struct Remembered<T> {
     value: T,
@@ -29,8 +29,8 @@ struct Remembered<T> {
 }
 
 impl<T> Remembered<T> {
-    /// Returns the value if it is younger than `seconds`. A value from the future, after the clock
-    /// was set back, is too old.
+    /// Returns the value if it is younger than `seconds`. A value with a time in the future counts as
+    /// too old: the clock was set back.
     fn within(&self, seconds: u32, now: Timestamp) -> Option<&T> {
         (0..i64::from(seconds))
             .contains(&now.seconds_since(self.at))
@@ -38,49 +38,48 @@ impl<T> Remembered<T> {
     }
 }
 
-/// The result of the health check's read of the table.
+/// The result of reading the table for the health check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reading {
     /// The table could not be read.
     Failed,
-    /// The time of the newest price; `None` if no update has stored one.
-    LastUpdate(Option<Timestamp>),
+    /// The time of the newest price; `None` if no update has stored a price.
+    NewestPrice(Option<Timestamp>),
 }
 
-/// The last minutes in which two events of a key happened.
+/// The last minutes in which a key's use was written and its limit was reached.
 #[derive(Debug, Clone, Copy, Default)]
 struct Minutes {
-    /// The minute in which the time of the last use was written to the table.
-    noted: Option<Window>,
-    /// The minute in which the limit was reached.
-    exhausted: Option<Window>,
+    use_written: Option<Window>,
+    limit_reached: Option<Window>,
 }
 
 #[derive(Debug)]
 pub(crate) struct Memory {
-    /// Seconds for which a remembered key is used. With 0, remembered prices and rates are used
-    /// only in an outage.
-    seconds: u32,
+    /// Seconds for which a key is remembered.
+    key_seconds: u32,
     pub(crate) limits: FreshnessLimits,
     keys: Mutex<LruCache<KeyId, Remembered<ApiKey>>>,
-    // The last refused secret of each id. Other secrets of the id are not refused.
+    // Only the last refused secret of each key id.
     refused: Mutex<LruCache<KeyId, Remembered<SecretHash>>>,
     minutes: Mutex<LruCache<KeyId, Minutes>>,
-    pub(crate) prices: Fetched<Price>,
-    pub(crate) rates: Fetched<Rate>,
+    pub(crate) prices: FetchedValues<Price>,
+    pub(crate) rates: FetchedValues<Rate>,
     health: Mutex<Option<Remembered<Reading>>>,
 }
 
 impl Memory {
+    /// Creates an empty memory. With 0 `seconds`, no key is remembered, and remembered prices and
+    /// rates are used only while the table fails.
     pub(crate) fn new(seconds: u32, limits: FreshnessLimits) -> Self {
         Self {
-            seconds,
+            key_seconds: seconds,
             limits,
             keys: Mutex::new(LruCache::sparse(MAX_KEYS)),
             refused: Mutex::new(LruCache::sparse(MAX_KEYS)),
             minutes: Mutex::new(LruCache::sparse(MAX_KEYS)),
-            prices: Fetched::new(seconds, limits, |price| price.fetched_at),
-            rates: Fetched::new(seconds, limits, |rate| rate.fetched_at),
+            prices: FetchedValues::new(seconds, limits, |price| price.fetched_at),
+            rates: FetchedValues::new(seconds, limits, |rate| rate.fetched_at),
             health: Mutex::default(),
         }
     }
@@ -89,11 +88,11 @@ impl Memory {
     pub(crate) fn key(&self, key_id: &KeyId, now: Timestamp) -> Option<ApiKey> {
         lock(&self.keys)
             .get(key_id)
-            .and_then(|key| key.within(self.seconds, now))
+            .and_then(|key| key.within(self.key_seconds, now))
             .cloned()
     }
 
-    /// Remembers the result of reading a key.
+    /// Remembers the result of reading a key. A missing or disabled key is forgotten.
     pub(crate) fn remember_key(&self, key_id: &KeyId, key: Option<&ApiKey>, now: Timestamp) {
         if let Some(key) = key.filter(|key| key.enabled) {
             let value = key.clone();
@@ -120,19 +119,19 @@ impl Memory {
         lock(&self.refused).put(key_id.clone(), refused);
     }
 
-    /// Returns true for the first use of a key in a window.
-    pub(crate) fn first_use(&self, key_id: &KeyId, window: Window) -> bool {
+    /// Records a use of a key. Returns true for the first use in the window.
+    pub(crate) fn record_use(&self, key_id: &KeyId, window: Window) -> bool {
         self.minutes(key_id, |minutes| {
-            minutes.noted.replace(window) != Some(window)
+            minutes.use_written.replace(window) != Some(window)
         })
     }
 
     pub(crate) fn is_exhausted(&self, key_id: &KeyId, window: Window) -> bool {
-        self.minutes(key_id, |minutes| minutes.exhausted == Some(window))
+        self.minutes(key_id, |minutes| minutes.limit_reached == Some(window))
     }
 
     pub(crate) fn remember_exhausted(&self, key_id: &KeyId, window: Window) {
-        self.minutes(key_id, |minutes| minutes.exhausted = Some(window));
+        self.minutes(key_id, |minutes| minutes.limit_reached = Some(window));
     }
 
     fn minutes<T>(&self, key_id: &KeyId, access: impl FnOnce(&mut Minutes) -> T) -> T {
@@ -152,36 +151,36 @@ impl Memory {
     }
 }
 
-/// Values that updates fetch from a provider and store: prices by symbol, or rates by currency.
+/// Remembered prices by symbol, or remembered rates by currency.
 #[derive(Debug)]
-pub(crate) struct Fetched<T> {
+pub(crate) struct FetchedValues<T> {
     /// Whether remembered values are used while the table can be read.
     enabled: bool,
     limits: FreshnessLimits,
-    /// Returns the time at which a value was fetched.
-    time: fn(&T) -> Timestamp,
+    /// Returns the time at which the update function fetched a value from a provider.
+    fetched_at: fn(&T) -> Timestamp,
     last: Mutex<HashMap<&'static str, Remembered<T>>>,
 }
 
-impl<T: Clone> Fetched<T> {
-    fn new(seconds: u32, limits: FreshnessLimits, time: fn(&T) -> Timestamp) -> Self {
+impl<T: Clone> FetchedValues<T> {
+    fn new(seconds: u32, limits: FreshnessLimits, fetched_at: fn(&T) -> Timestamp) -> Self {
         Self {
             enabled: seconds > 0,
             limits,
-            time,
+            fetched_at,
             last: Mutex::default(),
         }
     }
 
-    /// Returns true if a value need not be read again: its update is not due yet, or it was read
-    /// less than [`OVERDUE_SECONDS`] ago.
+    /// Returns true if a value need not be read again: its update is not due yet, or the value was
+    /// read less than [`OVERDUE_SECONDS`] ago.
     pub(crate) fn is_current(&self, name: &str, now: Timestamp) -> bool {
         self.enabled
             && lock(&self.last).get(name).is_some_and(|value| {
-                let fetched_at = (self.time)(&value.value);
+                let fetched_at = (self.fetched_at)(&value.value);
                 let is_due = now >= self.limits.update_due(fetched_at);
-                // The age of the read is bounded too, because the time of the fetch may be in the
-                // future.
+                // The time of the fetch can be in the future if the clocks differ, so the age of the
+                // read is bounded too.
                 let seconds = if is_due {
                     OVERDUE_SECONDS
                 } else {
@@ -191,21 +190,21 @@ impl<T: Clone> Fetched<T> {
             })
     }
 
-    /// Returns the last value that was read, of any age. If a newer read failed (`is_unread`), the
-    /// value is returned only while it is young enough.
-    pub(crate) fn last(&self, name: &str, is_unread: bool, now: Timestamp) -> Option<T> {
+    /// Returns the remembered value. If reading a newer value has failed (`read_failed`), returns the
+    /// remembered one only while it is young enough for an outage.
+    pub(crate) fn last(&self, name: &str, read_failed: bool, now: Timestamp) -> Option<T> {
         lock(&self.last)
             .get(name)
             .map(|value| &value.value)
-            .filter(|value| !is_unread || self.is_usable_in_outage(value, now))
+            .filter(|value| !read_failed || self.is_usable_in_outage(value, now))
             .cloned()
     }
 
-    /// Remembers the result of a complete read: a value, or no value.
+    /// Remembers the result of a successful read: a value, or no value.
     ///
-    /// Reads are eventually consistent, so a read may return an older value than the remembered
-    /// one. The older value is dropped, so that responses never go back in time. A remembered value
-    /// that is too old for an outage is always replaced, so that a restored table takes effect.
+    /// Reads are eventually consistent, so a read can return an older value than the remembered one.
+    /// The older value is dropped, so that responses do not go back in time. A remembered value that
+    /// is too old for an outage is always replaced, so that the values of a restored table are served.
     pub(crate) fn remember(&self, name: &'static str, value: Option<&T>, now: Timestamp) {
         let mut last = lock(&self.last);
         let Some(value) = value else {
@@ -214,7 +213,8 @@ impl<T: Clone> Fetched<T> {
         };
         let kept = last.get(name).map(|remembered| &remembered.value);
         let kept = kept.filter(|kept| {
-            (self.time)(kept) > (self.time)(value) && self.is_usable_in_outage(kept, now)
+            (self.fetched_at)(kept) > (self.fetched_at)(value)
+                && self.is_usable_in_outage(kept, now)
         });
         let value = kept.unwrap_or(value).clone();
         last.insert(name, Remembered { value, at: now });
@@ -222,12 +222,12 @@ impl<T: Clone> Fetched<T> {
 
     /// Returns true if a value is young enough to be served while the table fails.
     fn is_usable_in_outage(&self, value: &T, now: Timestamp) -> bool {
-        now.seconds_since((self.time)(value)) < i64::from(self.limits.max_age_seconds)
+        now.seconds_since((self.fetched_at)(value)) < i64::from(self.limits.max_age_seconds)
     }
 }
 
-/// Locks a map. A panic of another request leaves no partial change, because each lock is held for
-/// one step.
+/// Locks a map, even after a panic of another request: each lock is held for one step, so no change is
+/// partial.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_remembered_for_less_than_the_given_seconds() {
+    fn a_key_is_remembered_for_60_seconds() {
         let memory = memory();
         let key = NewApiKey::generate("watch", now()).unwrap().record;
         memory.remember_key(&key.key_id, Some(&key), now());
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_refused_for_ten_seconds_and_another_is_not() {
+    fn a_secret_is_refused_for_ten_seconds_and_another_secret_is_not() {
         let memory = memory();
         let refused = secret();
         memory.refuse(&id(1), refused.clone(), now());
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_forgotten_if_the_clock_is_set_back() {
+    fn a_refused_secret_is_forgotten_if_the_clock_is_set_back() {
         let memory = memory();
         let refused = secret();
         memory.refuse(&id(1), refused.clone(), now().plus_seconds(1));
@@ -298,26 +298,26 @@ mod tests {
     }
 
     #[test]
-    fn invented_ids_are_bounded_and_evict_no_valid_key() {
+    fn refused_secrets_are_bounded_and_evict_no_valid_key() {
         let memory = memory();
         let key = NewApiKey::generate("watch", now()).unwrap().record;
         memory.remember_key(&key.key_id, Some(&key), now());
-        let made_up = secret();
+        let invented = secret();
         for number in 0..=MAX_KEYS.get() {
-            memory.refuse(&id(number), made_up.clone(), now());
+            memory.refuse(&id(number), invented.clone(), now());
         }
         assert_eq!(lock(&memory.refused).len(), MAX_KEYS.get());
-        assert!(!memory.is_refused(&id(0), &made_up, now()));
+        assert!(!memory.is_refused(&id(0), &invented, now()));
         assert!(memory.key(&key.key_id, now()).is_some());
     }
 
     #[test]
-    fn one_use_in_each_window_is_the_first() {
+    fn only_the_first_use_of_a_key_in_each_minute_is_reported_as_the_first() {
         let memory = memory();
         let window = Window::at(now());
         let next = Window::at(now().plus_seconds(60));
         let first: Vec<_> = [window, window, next, next]
-            .map(|window| memory.first_use(&id(1), window))
+            .map(|window| memory.record_use(&id(1), window))
             .to_vec();
         assert_eq!(first, [true, false, true, false]);
     }

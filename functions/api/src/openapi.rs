@@ -1,6 +1,6 @@
 //! The generator of `openapi.json`, the description of the API. Schemas come from the types of the
-//! responses, and paths and names from the constants of the code. Only tests compile this module,
-//! so Lambda's binary contains nothing of it.
+//! responses, and paths and names from constants. Only tests compile this module, so the binary for
+//! Lambda does not contain it.
 
 mod examples;
 
@@ -30,10 +30,10 @@ const CACHE_CONTROL: &str = "Cache-Control";
 const CACHE_HEADERS: [&str; 3] = ["ETag", CACHE_CONTROL, "Vary"];
 /// The headers with the quota of the key.
 const LIMIT_HEADERS: [&str; 3] = ["RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"];
-/// The suffix of the components that describe the limit headers as optional.
+/// The suffix of the components that describe [`LIMIT_HEADERS`] as optional.
 const IF_COUNTED: &str = ".where-counted";
 
-/// The errors of every request with a key.
+/// The errors of every operation that needs a key.
 const KEY_ERRORS: [ErrorCode; 4] = [
     ErrorCode::Unauthorized,
     ErrorCode::RateLimitExceeded,
@@ -42,11 +42,11 @@ const KEY_ERRORS: [ErrorCode; 4] = [
 ];
 
 /// The generator of the description, which collects the schemas of the response bodies.
-struct Description {
+struct Generator {
     schemas: SchemaGenerator,
 }
 
-impl Description {
+impl Generator {
     fn new() -> Self {
         // OpenAPI 3.1 uses JSON Schema 2020-12.
         let settings = SchemaSettings::draft2020_12()
@@ -184,7 +184,7 @@ impl Description {
     }
 
     /// Describes the responses with these codes, by status. If several codes have the same status,
-    /// the last one is described.
+    /// describes only the last code.
     fn errors(&mut self, codes: &[ErrorCode]) -> Value {
         let response = |code: &ErrorCode| (code.status().as_str().to_owned(), self.error(*code));
         Value::Object(codes.iter().map(response).collect())
@@ -202,10 +202,10 @@ impl Description {
             ),
             ErrorCode::InternalError => ("An internal error", &[]),
             ErrorCode::ServiceUnavailable => ("The table or the limiter fails", &["Retry-After"]),
-            // `errors` keeps only the last code with status 503, so this text describes all three.
+            // `errors` keeps only the last code with status 503, so this text describes the three codes.
             ErrorCode::NoPrice | ErrorCode::NoRate => (
                 "SERVICE_UNAVAILABLE: the table or the limiter fails; NO_PRICE: none of the \
-                 requested symbols has a price yet; NO_RATE: the requested currency has no rate of \
+                 requested symbols has a price; NO_RATE: the requested currency has no rate from \
                  the last 24 hours",
                 &["Retry-After"],
             ),
@@ -233,14 +233,15 @@ impl Description {
 ///
 /// # Panics
 ///
-/// If the response of an example is not described.
+/// If no operation describes the response of an example, or if two examples have the same name.
 fn add_examples(paths: &mut Value) -> Value {
     let mut components = Map::new();
     for example in examples() {
-        let (name, status) = (example.name, example.status);
-        let value = json!({"summary": example.summary, "value": example.body});
+        let (request, status) = (example.request, example.status);
+        let name = request.name;
+        let value = json!({"summary": request.summary, "value": example.body});
         assert!(components.insert(name.to_owned(), value).is_none());
-        for operation in example.operations {
+        for operation in request.operations {
             let content =
                 &mut paths[path(operation)]["get"]["responses"][status.to_string()]["content"];
             assert!(content.is_object(), "{name}: {operation} has no {status}");
@@ -258,8 +259,8 @@ fn join_lines(schema: &mut Schema) {
     }
 }
 
-/// Allows a tuple's optional columns at any position after the required ones: an omitted column
-/// moves the later ones.
+/// Allows the optional columns of a tuple at any position after the required columns, because the
+/// omission of one column moves the later columns.
 fn let_optional_columns_move(schema: &mut Schema) {
     let required = schema.get("minItems").and_then(Value::as_u64);
     let Some(required) = required.and_then(|count| usize::try_from(count).ok()) else {
@@ -274,12 +275,12 @@ fn let_optional_columns_move(schema: &mut Schema) {
     }
 }
 
-/// Returns the path of a route key.
+/// Returns the path in a route key such as `GET /prices`.
 fn path(route: &str) -> &str {
     route.split_once(' ').map_or(route, |(_, path)| path)
 }
 
-/// Returns GET as described, and HEAD, which is GET without the bodies.
+/// Returns the operation GET as described, and the operation HEAD: the same without the bodies.
 fn operations(get: &Value) -> Value {
     let mut head = get.clone();
     head["operationId"] = json!(get["operationId"].as_str().unwrap().replace("get", "head"));
@@ -328,7 +329,7 @@ fn parameter(name: &str) -> Value {
     json!({"$ref": format!("#/components/parameters/{name}")})
 }
 
-/// Returns the endpoint of a deployment, and that of the local stack.
+/// Returns the endpoints of a deployment and of the local stack.
 fn servers() -> Value {
     json!([
         {
@@ -434,8 +435,8 @@ fn headers() -> Value {
         ),
         (
             CACHE_CONTROL,
-            "The seconds for which the client may cache the response; `no-store` for errors, the \
-             key and the health response, and prices in a compact format with include=time",
+            "The seconds for which the client may cache the response; `no-store` for errors, for \
+             `GET /key` and `GET /health`, and for prices in a compact format with include=time",
             &text,
         ),
         (
@@ -459,7 +460,6 @@ fn headers() -> Value {
     ];
     let mut components = Map::new();
     for (name, description, schema) in headers {
-        // A response in a compact format with `include=time` has no tag.
         let required = name != "ETag";
         let header = json!({"description": description, "required": required, "schema": schema});
         components.insert(name.to_owned(), header);
@@ -482,7 +482,7 @@ mod tests {
     #[test]
     fn the_committed_description_is_up_to_date() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
-        let text = serde_json::to_string_pretty(&Description::new().into_document()).unwrap();
+        let text = serde_json::to_string_pretty(&Generator::new().into_document()).unwrap();
         assert_committed(path, &format!("{text}\n"), "api openapi");
     }
 
@@ -499,7 +499,7 @@ mod tests {
                 Some((code.to_owned(), status.parse::<u16>().ok()?))
             })
             .collect();
-        let description = Description::new().into_document();
+        let description = Generator::new().into_document();
         let codes = &description["components"]["schemas"]["ErrorCode"]["enum"];
         let codes: Vec<ErrorCode> = serde_json::from_value(codes.clone()).unwrap();
         let expected: BTreeMap<_, _> = codes
@@ -524,7 +524,7 @@ mod tests {
 
     #[test]
     fn every_response_with_a_body_has_an_example() {
-        let description = Description::new().into_document();
+        let description = Generator::new().into_document();
         for (path, operations) in description["paths"].as_object().unwrap() {
             for (status, response) in operations["get"]["responses"].as_object().unwrap() {
                 if let Some(content) = response.get("content") {
@@ -533,7 +533,7 @@ mod tests {
                 }
             }
         }
-        // Every error code except METHOD_NOT_ALLOWED has an example.
+        // OpenAPI describes no operation with a method that is not allowed.
         let text = description["components"]["examples"].to_string();
         let codes = description["components"]["schemas"]["ErrorCode"]["enum"].as_array();
         for code in codes
@@ -547,7 +547,7 @@ mod tests {
 
     #[test]
     fn every_reference_has_its_target() {
-        let description = Description::new().into_document();
+        let description = Generator::new().into_document();
         let mut references = 0;
         let mut values = vec![&description];
         while let Some(value) = values.pop() {

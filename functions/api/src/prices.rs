@@ -21,9 +21,9 @@ use crate::memory::Memory;
 pub(crate) struct Selection {
     /// Each symbol once, in the order of the request.
     pub(crate) symbols: Vec<RequestedSymbol>,
-    /// Whether the prices are ordered by market capitalisation, not as requested.
+    /// Whether the prices are ordered by market capitalisation and not in the order of `symbols`.
     pub(crate) by_market_cap: bool,
-    /// Whether to find the coin's detail too. Without effect if there is more than one symbol.
+    /// Whether to find the coin's detail too. This has no effect if there is more than one symbol.
     pub(crate) detail: bool,
 }
 
@@ -31,16 +31,16 @@ pub(crate) struct Selection {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct FoundPrice {
     pub(crate) symbol: RequestedSymbol,
-    /// In the currency of the response.
+    /// The price, with all amounts in the currency of the response.
     pub(crate) price: Price,
-    /// Whether the price or its rate is too old to be served as fresh.
+    /// Whether the price or its rate is possibly outdated: too old, or not readable for this request.
     pub(crate) stale: bool,
     pub(crate) detail: Option<Detail>,
 }
 
 impl FoundPrice {
-    /// Converts the price at a rate, to this number of significant digits. `None` if the price is
-    /// then out of the range of decimals.
+    /// Converts all amounts at a rate, to this number of significant digits. `None` if the converted
+    /// price is out of the range of decimals.
     fn converted(mut self, rate: &CurrentRate, digits: NonZeroU64) -> Option<Self> {
         let CurrentRate { conversion, stale } = rate;
         let price = &mut self.price;
@@ -64,11 +64,10 @@ pub(crate) struct FoundPrices {
     pub(crate) unavailable: Vec<RequestedSymbol>,
 }
 
-/// The values of one request that the table could not supply.
+/// The prices and the rate of one request that could not be read from the table.
 #[derive(Debug, Default)]
 pub(crate) struct Unread {
     pub(crate) coins: Vec<Symbol>,
-    /// Whether the rate could not be read.
     pub(crate) rate: bool,
 }
 
@@ -77,9 +76,9 @@ impl FoundPrices {
         self.prices.iter().filter(|found| found.stale).count()
     }
 
-    /// Returns the seconds for which the client may cache the response. They depend on the newest
-    /// price only: an older one belongs to a coin that the provider no longer updates, so that its
-    /// price would be the same in a new response.
+    /// Returns the seconds for which the client may cache the response. They depend only on the newest
+    /// price. An older price belongs to a coin that the provider no longer updates, so a new response
+    /// would have the same price.
     pub(crate) fn max_age(&self, memory: &Memory, jitter: Jitter, now: Timestamp) -> u32 {
         let fetches = self.prices.iter().map(|found| found.price.fetched_at);
         let newest = fetches.max().unwrap_or(now);
@@ -87,10 +86,11 @@ impl FoundPrices {
     }
 }
 
-/// Finds the selected prices in this currency, with this number of significant digits. Without
-/// a detail, makes at most one call to the table, for the coins and the rate whose update is due. With
-/// a detail, makes one call for the coin and, if prices must be converted, a concurrent second one for
-/// the rates.
+/// Finds the selected prices in this currency. Converted amounts have `digits` significant digits.
+///
+/// Without a detail, makes at most one call to the table, for the coins and the rate whose update is
+/// due. With a detail, makes one call for the history of the coin. If the history of a currency is
+/// needed too, a second call runs at the same time.
 pub(crate) async fn find(
     store: &impl ApiStore,
     memory: &Memory,
@@ -126,20 +126,21 @@ pub(crate) async fn find(
         refresh(store, memory, &due, due_rate, now).await
     };
 
-    let is_unread = unread.rate || bitcoin.is_some_and(|coin| unread.coins.contains(&coin));
-    let rate = CurrentRate::of(currency, memory, is_unread, now).ok_or(if is_unread {
-        ApiError::StoreUnavailable
-    } else {
-        ApiError::NoRate
-    })?;
+    let read_failed = unread.rate || bitcoin.is_some_and(|coin| unread.coins.contains(&coin));
+    let rate =
+        CurrentRate::from_memory(currency, memory, read_failed, now).ok_or(if read_failed {
+            ApiError::StoreUnavailable
+        } else {
+            ApiError::NoRate
+        })?;
 
     let mut found = FoundPrices {
         prices: Vec::with_capacity(selection.symbols.len()),
         unavailable: Vec::new(),
     };
     for symbol in &selection.symbols {
-        let is_unread = unread.coins.contains(&symbol.coin());
-        let price = remembered(memory, *symbol, is_unread, now);
+        let read_failed = unread.coins.contains(&symbol.coin());
+        let price = remembered_price(memory, *symbol, read_failed, now);
         match price.and_then(|price| price.converted(&rate, digits)) {
             Some(price) => found.prices.push(price),
             None => found.unavailable.push(*symbol),
@@ -156,7 +157,7 @@ pub(crate) async fn find(
         });
     }
     if selection.by_market_cap {
-        // A coin without a known market capitalisation is last.
+        // A coin whose market capitalisation is unknown is last.
         found
             .prices
             .sort_by(|a, b| Reverse(&a.price.market_cap).cmp(&Reverse(&b.price.market_cap)));
@@ -164,7 +165,7 @@ pub(crate) async fn find(
     Ok(found)
 }
 
-/// Reads the prices of these coins and a rate into the memory. Returns what could not be read.
+/// Reads the prices of these coins and a rate into the memory. Returns those that could not be read.
 async fn refresh(
     store: &impl ApiStore,
     memory: &Memory,
@@ -207,20 +208,23 @@ async fn refresh(
     }
 }
 
-/// Returns a price from the memory. If its last read failed (`is_unread`), the price is returned
-/// only while it is young enough, and as stale, because the table may have a newer one.
-fn remembered(
+/// Returns a price from the memory. If the price could not be read for this request (`read_failed`),
+/// returns it only while it is young enough for an outage, and marks it stale: the table may have a
+/// newer price.
+fn remembered_price(
     memory: &Memory,
     symbol: RequestedSymbol,
-    is_unread: bool,
+    read_failed: bool,
     now: Timestamp,
 ) -> Option<FoundPrice> {
-    let price = memory.prices.last(symbol.coin().as_str(), is_unread, now)?;
-    // An expired item may still be in the table: DynamoDB may delete it days later.
+    let price = memory
+        .prices
+        .last(symbol.coin().as_str(), read_failed, now)?;
+    // An expired item can still be in the table: DynamoDB deletes it up to some days later.
     if price.expires_at() <= now {
         return None;
     }
-    let stale = is_unread || memory.limits.is_stale(&price, now);
+    let stale = read_failed || memory.limits.is_stale(&price, now);
     Some(FoundPrice {
         symbol,
         price,

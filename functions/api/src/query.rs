@@ -12,8 +12,8 @@ use crate::prices::Selection;
 
 /// The parameter for the requested symbols.
 pub(crate) const SYMBOLS: &str = "symbols";
-/// The parameter for the currency of all amounts, and the value of `include` for the column with
-/// its code.
+/// The parameter for the currency of all amounts. As a value of `include`: the column with the code
+/// of the currency.
 pub(crate) const CURRENCY: &str = "currency";
 /// The parameter for the format of the response.
 pub(crate) const FORMAT: &str = "format";
@@ -22,46 +22,48 @@ pub(crate) const INCLUDE: &str = "include";
 
 /// The default format.
 pub(crate) const JSON: &str = "json";
-/// The format for a watch on a radio link.
+/// The format with few bytes, for a watch on a radio link.
 pub(crate) const COMPACT: &str = "compact";
-/// The format of one coin's detail for a watch on a radio link.
+/// The format of one coin's detail with few bytes.
 pub(crate) const COMPACT_DETAIL: &str = "compact-detail";
 
-/// Market capitalisations.
+/// The value of `include` for market capitalisations.
 pub(crate) const MARKET_CAP: &str = "marketCap";
-/// The time of the response, for clients that cannot read headers.
+/// The value of `include` for the time of the response, for clients that cannot read headers.
 pub(crate) const TIME: &str = "time";
-/// High, low, volume and charts of one coin in the format `json`.
+/// The value of `include` for high, low, volume and charts of one coin in the format `json`.
 pub(crate) const DETAIL: &str = "detail";
 
 const PARAMETERS: &[&str] = &[SYMBOLS, CURRENCY, FORMAT, INCLUDE];
+/// The formats of a list.
 pub(crate) const FORMATS: &[&str] = &[JSON, COMPACT];
 /// The formats of one coin.
 pub(crate) const COIN_FORMATS: &[&str] = &[JSON, COMPACT, COMPACT_DETAIL];
+/// The values of `include` for a list.
 pub(crate) const INCLUDES: &[&str] = &[MARKET_CAP, TIME, CURRENCY];
-/// The values for one coin.
+/// The values of `include` for one coin.
 pub(crate) const COIN_INCLUDES: &[&str] = &[MARKET_CAP, TIME, CURRENCY, DETAIL];
 
-/// The maximum number of characters of a parameter's name that an error quotes.
-const QUOTED_NAME: usize = 40;
+/// The maximum number of characters that an error quotes of a parameter's name.
+const MAX_QUOTED_CHARS: usize = 40;
 
 /// A valid request for prices.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Query {
     pub(crate) selection: Selection,
-    /// `None` without the parameter: US dollars, which the response does not name.
+    /// `None` without the parameter. Amounts are then in US dollars.
     pub(crate) currency: Option<Currency>,
     pub(crate) format: Format,
 }
 
 impl Query {
-    /// Parses a request for the path of the list.
+    /// Parses a request of `GET /prices`.
     pub(crate) fn of_list(
         request: &Request,
         supported: &SupportedSymbols,
     ) -> Result<Self, ApiError> {
-        let (format, detail) = format(request, FORMATS, INCLUDES)?;
-        let currency = currency(request, supported)?;
+        let (format, detail) = parse_format(request, FORMATS, INCLUDES)?;
+        let currency = parse_currency(request, supported)?;
         let lists = values(request, SYMBOLS);
         let by_market_cap = lists.is_empty();
         let symbols = if by_market_cap {
@@ -81,15 +83,15 @@ impl Query {
         })
     }
 
-    /// Parses a request for the path of one symbol.
-    pub(crate) fn of_path(
+    /// Parses a request of `GET /prices/{symbol}`.
+    pub(crate) fn of_coin(
         request: &Request,
         symbol: &str,
         supported: &SupportedSymbols,
     ) -> Result<Self, ApiError> {
         let symbol = supported.resolve(symbol);
         let symbols = vec![symbol.map_err(ApiError::UnsupportedSymbol)?];
-        let (format, detail) = format(request, COIN_FORMATS, COIN_INCLUDES)?;
+        let (format, detail) = parse_format(request, COIN_FORMATS, COIN_INCLUDES)?;
         Ok(Self {
             selection: Selection {
                 symbols,
@@ -97,14 +99,15 @@ impl Query {
                 detail,
             },
             format,
-            currency: currency(request, supported)?,
+            currency: parse_currency(request, supported)?,
         })
     }
 }
 
-/// Parses the format. Also returns whether the response has a detail. `formats` and `includes` are
-/// the allowed values. A parameter may occur several times with the same value.
-fn format(
+/// Parses the format and the optional parts. Also returns true if the response has a detail.
+/// `formats` and `includes` are the allowed values. Several parameters `format` must have the same
+/// value; the values of several parameters `include` add up.
+fn parse_format(
     request: &Request,
     formats: &[&'static str],
     includes: &[&'static str],
@@ -136,13 +139,16 @@ fn format(
     })
 }
 
-/// Parses the currency. The parameter may occur several times with the same value.
-fn currency(request: &Request, supported: &SupportedSymbols) -> Result<Option<Currency>, ApiError> {
+/// Parses the currency. Several parameters `currency` must have the same value.
+fn parse_currency(
+    request: &Request,
+    supported: &SupportedSymbols,
+) -> Result<Option<Currency>, ApiError> {
     let values = values(request, CURRENCY);
     let Some(first) = values.first() else {
         return Ok(None);
     };
-    // Amounts in bitcoin are computed from the price of bitcoin.
+    // Amounts in bitcoin are computed from the price of bitcoin, which only a supported coin has.
     let has_bitcoin = supported.resolve(BITCOIN).is_ok();
     let is_allowed = |currency: &Currency| has_bitcoin || *currency != Currency::Btc;
     Currency::find(first)
@@ -170,21 +176,21 @@ fn values(request: &Request, name: &str) -> Vec<String> {
         .collect()
 }
 
-/// Refuses a near miss of a parameter. Other unknown parameters are ignored, but an ignored
-/// `symbol=BTC` would return the prices of all coins.
+/// Refuses a misspelled name of a parameter. All other unknown parameters are ignored. If
+/// `symbol=BTC` was ignored, the response would have the prices of all coins.
 fn refuse_near_misses(request: &Request) -> Result<(), ApiError> {
     let mut parameters = form_urlencoded::parse(request.query.as_bytes());
     match parameters.find(|(name, _)| is_near_miss(name)) {
         None => Ok(()),
         Some((name, _)) => Err(ApiError::UnsupportedParameter {
-            name: name.chars().take(QUOTED_NAME).collect(),
+            name: name.chars().take(MAX_QUOTED_CHARS).collect(),
             supported: PARAMETERS,
         }),
     }
 }
 
-/// Returns true for a name that is not a parameter, but differs from one only in its case, a
-/// trailing `[..]`, or one final `s` more or less.
+/// Returns true if a name differs from a parameter in its case, a trailing `[..]`, or a missing or
+/// additional final `s`, and in nothing else.
 fn is_near_miss(name: &str) -> bool {
     if PARAMETERS.contains(&name) {
         return false;
@@ -206,7 +212,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_in_another_form_is_a_near_miss() {
+    fn a_name_that_differs_in_case_brackets_or_a_final_s_is_a_near_miss() {
         for name in [
             "symbol",
             "Symbols",

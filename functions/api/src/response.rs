@@ -20,16 +20,16 @@ use crate::router::ALLOWED_METHODS;
 /// quota is in the `RateLimit-*` headers.
 const VARY_ON: &str = "Accept-Encoding, X-API-Key";
 
-/// The challenge of every 401 (RFC 9110, section 15.5.2). For `Basic`, browsers would show a
-/// login dialog.
+/// The challenge of every 401 (RFC 9110, section 15.5.2). With the scheme `Basic`, browsers would show
+/// a login dialog.
 const CHALLENGE: &str = "ApiKey realm=\"crypto-watch\"";
 
 #[derive(Debug, Clone)]
 pub(crate) struct Response {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
-    /// `None` for a 304. A response to HEAD has the body of GET: the gateway sends the body's
-    /// length and drops the body.
+    /// `None` for a 304. The response to a HEAD request has the body of the GET request: the gateway
+    /// sends the length of the body and drops the body.
     pub(crate) body: Option<Body>,
     /// The code of an error response.
     pub(crate) code: Option<ErrorCode>,
@@ -48,8 +48,8 @@ impl Response {
         .with_header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
     }
 
-    /// Creates a response with prices. The client may cache a response with a tag for `max_age`
-    /// seconds; shared caches must not store it.
+    /// Creates a response with prices. With a tag, the client may cache the response for `max_age`
+    /// seconds, and shared caches must not store it. Without a tag, no cache may store it.
     pub(crate) fn prices(
         body: String,
         tag: Option<&EntityTag>,

@@ -1,12 +1,13 @@
-//! HTTP routing: maps a method and a path to a route. The gateway's `$default` route provides no
-//! path parameters.
+//! HTTP routing: maps a method and a path to a route. The path is parsed here, because the gateway's
+//! route `$default` provides no path parameters.
 
 use contract::routes::{GET_HEALTH, GET_PRICE, GET_PRICES};
 use lambda_http::http::Method;
 
 use crate::error::ApiError;
 
-/// The route that describes the API key of the request. The gateway has no such route: `$default` covers it.
+/// The route that describes the API key of the request. The gateway has no such route key: its route
+/// `$default` gets these requests.
 pub(crate) const GET_KEY: &str = "GET /key";
 
 /// The methods of every route, for the `Allow` header.
@@ -34,8 +35,8 @@ impl Route {
         }
     }
 
-    /// Returns the route of a path. The path is decoded already, so remaining percent signs are
-    /// part of it.
+    /// Returns the route of a path. The gateway has decoded the path, so a percent sign is an
+    /// ordinary character.
     pub(crate) fn of(path: &str) -> Option<Self> {
         let segments: Vec<_> = path.strip_prefix('/')?.split('/').collect();
         match segments.as_slice() {
@@ -48,8 +49,8 @@ impl Route {
     }
 }
 
-/// Returns the route if it exists and allows the method. The error of an unknown path takes
-/// precedence over that of the method.
+/// Returns the route if it exists and allows the method. The error for an unknown path takes
+/// precedence over the error for the method.
 pub(crate) fn allow(route: Option<Route>, method: Option<&Method>) -> Result<Route, ApiError> {
     let route = route.ok_or(ApiError::UnknownPath)?;
     match method {

@@ -1,9 +1,8 @@
-//! The format `compact`: symbol, price, change and staleness in the fewest bytes of JSON that a
-//! watch can read without a library.
+//! The format `compact`: symbol, price, change and staleness in JSON with few bytes, which a watch can
+//! read without a library. For example: `["BTC*ETH",[103663,2587.79],[164,343]]`.
 //!
-//! `["BTC*ETH",[103663,2587.79],[164,343]]`: columns without names. The provider's price and change
-//! have up to 17 digits each, more characters than everything else about a coin. A price in US
-//! dollars keeps its digits. The change is rounded, because no screen shows more than hundredths.
+//! A price in US dollars keeps all digits of the provider. The change is rounded to hundredths of a
+//! percent, because no screen shows more.
 
 use std::num::NonZeroU64;
 
@@ -14,20 +13,19 @@ use shared::timestamp::Timestamp;
 
 use crate::prices::FoundPrices;
 
-/// The mark after the symbol of a stale price. The mark is part of the text of the symbols: a
-/// client that does not know the mark finds no such symbol, but would ignore a separate column and
-/// show the price as fresh.
+/// The mark after the symbol of a stale price. A client that does not know the mark does not find the
+/// symbol. It would ignore a separate column, and show the price as fresh.
 const STALE: char = '*';
 /// The separator after the symbol of a fresh price.
 const FRESH: char = ' ';
 
-/// Significant digits of amounts in the compact formats, except amounts in US dollars.
+/// Significant digits of converted amounts in the compact formats.
 pub(super) const DIGITS: NonZeroU64 = NonZeroU64::new(8).expect("8 is not zero");
 
 /// The optional columns of the compact formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Columns {
-    /// Whether to include market capitalisations, which double the length of a list.
+    /// Whether to include market capitalisations, which lengthen a list by two thirds.
     pub(crate) market_cap: bool,
     /// Whether to include the time of the response and the time until the next request.
     pub(crate) time: bool,
@@ -35,7 +33,8 @@ pub(crate) struct Columns {
     pub(crate) currency: bool,
 }
 
-/// Prices in columns, in the order of the request.
+/// Prices in columns, in the order of the request; by market capitalisation if no symbols were
+/// requested.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "CompactPrices", extend("minItems" = 3)))]
 pub(crate) struct CompactBody<'a>(

@@ -1,7 +1,7 @@
 //! The format `compact-detail`: the detail of one coin for a watch, at most 900 bytes.
 //!
-//! A chart gives each point as a number of at most two digits: its height between the chart's low and
-//! high.
+//! Each point of a chart is a number of at most two digits: its height between the low and the high of
+//! the chart.
 
 use serde::Serialize;
 use shared::currency::Currency;
@@ -64,7 +64,7 @@ struct CompactChart(
     Decimal,
     /// The high of the chart: the price at height 99.
     Decimal,
-    /// The heights of the points, from 0 to 99; null is a gap.
+    /// The heights of the points, from 0 to 99; null for a period without a sample.
     #[cfg_attr(test, schemars(extend("items" = {"type": ["integer", "null"], "minimum": 0, "maximum": 99})))]
     Vec<Option<i64>>,
 );
@@ -98,9 +98,9 @@ impl<'a> CompactDetailBody<'a> {
 }
 
 impl CompactChart {
-    /// Compresses a chart. Omits the gaps before the first point and after the last. Also omits the
-    /// oldest points if there would otherwise be gaps in more than half of the periods: the text of
-    /// a gap, `null`, is longer than that of a point.
+    /// Shortens a chart; `None` if it has no point. A gap is a period without a point. Gaps before the
+    /// first point and after the last point are omitted. The oldest points are omitted if more than
+    /// half of the periods would otherwise be gaps: a gap, `null`, has more characters than a point.
     fn of(chart: &Chart) -> Option<Self> {
         let last = chart.points.iter().rposition(Option::is_some)?;
         let mut first = last;

@@ -1,4 +1,5 @@
-//! The format `json`: members with names, and amounts with all digits, or 12 if they are converted.
+//! The format `json`: members with names. Amounts in US dollars have all digits of the provider;
+//! converted amounts have 12 significant digits.
 
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
@@ -15,8 +16,8 @@ use crate::prices::{FoundPrice, FoundPrices};
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Prices"))]
 pub(crate) struct PricesBody<'a> {
-    /// In the order of the request; by market capitalisation if no symbols were requested.
-    // Serialised already, because the entity tag covers the same text.
+    /// The prices in the order of the request; by market capitalisation if no symbols were requested.
+    // The JSON text, because the entity tag is computed from it too.
     #[cfg_attr(test, schemars(with = "Vec<PriceBody<'a>>"))]
     data: Box<RawValue>,
     /// The currency of all amounts. Only with the parameter `currency`.
@@ -25,7 +26,7 @@ pub(crate) struct PricesBody<'a> {
     currency: Option<Currency>,
     /// The time of the response.
     timestamp: Timestamp,
-    /// The requested symbols that have no price yet.
+    /// The requested symbols whose price is not available.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     unavailable: &'a [RequestedSymbol],
 }
@@ -39,7 +40,7 @@ struct PriceBody<'a> {
     symbol: RequestedSymbol,
     /// The name of the coin; for a migrated symbol, the name of its successor.
     name: &'static str,
-    /// Only for a migrated symbol: the symbol of its successor, whose price this is.
+    /// Only for a migrated symbol: the symbol of the successor, whose price this is.
     #[cfg_attr(test, schemars(with = "Symbol"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     migrated_to: Option<Symbol>,
@@ -51,7 +52,7 @@ struct PriceBody<'a> {
     market_cap: Option<&'a Decimal>,
     /// The provider's time of the price; the time of the fetch if the provider sends no usable time.
     last_updated: Timestamp,
-    /// Present and true only if the price is too old to be served as fresh.
+    /// Present and true only if the price or the rate of the currency is possibly outdated.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     stale: bool,
     #[serde(flatten)]

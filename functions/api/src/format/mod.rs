@@ -22,7 +22,6 @@ pub(crate) use self::json::PricesBody;
 pub(crate) enum Format {
     Json,
     Compact(Columns),
-    /// The detail of one coin.
     CompactDetail(Columns),
 }
 
@@ -43,8 +42,8 @@ impl Format {
         }
     }
 
-    /// Writes prices in this format. `currency` is the requested one, and `max_age` the seconds for
-    /// which a client may cache the prices.
+    /// Writes prices in this format. `currency` is the value of the parameter, and `max_age` the
+    /// seconds for which a client may cache the prices.
     pub(crate) fn write(
         self,
         found: &FoundPrices,
@@ -71,7 +70,8 @@ impl Format {
             }
             Self::CompactDetail(columns) => {
                 let body = CompactDetailBody::of(found, columns, time(columns), code(columns));
-                let body = body.ok_or_else(|| serde_json::Error::custom("no detail"))?;
+                let body =
+                    body.ok_or_else(|| serde_json::Error::custom("the coin has no detail"))?;
                 (serde_json::to_string(&body)?, columns)
             }
         };

@@ -30,192 +30,199 @@ const WITH_PRICES: &[&str] = &[GET_PRICES, GET_PRICE];
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Normal,
-    /// Seven minutes after the last update.
+    /// The last update was seven minutes ago.
     Stale,
     /// The request has no key.
     NoKey,
-    /// The limit of the key is reached.
+    /// The key has reached its limit.
     Exhausted,
     /// The table cannot be read.
     Outage,
-    /// The function has a defect.
+    /// The function panics.
     Defect,
 }
 
 use State::{Defect, Exhausted, NoKey, Normal, Outage, Stale};
 
-/// The example's name and summary, its operations, the request's target, and the service's state.
-type Request = (
-    &'static str,
-    &'static str,
-    &'static [&'static str],
-    &'static str,
-    State,
-);
+/// The request of an example.
+pub(super) struct Request {
+    pub(super) name: &'static str,
+    pub(super) summary: &'static str,
+    /// The operations that have the response to this request.
+    pub(super) operations: &'static [&'static str],
+    target: &'static str,
+    state: State,
+}
 
 const REQUESTS: &[Request] = &[
-    (
-        "Prices",
-        "Two coins in US dollars",
-        &[GET_PRICES],
-        "/prices?symbols=BTC,ETH",
-        Normal,
-    ),
-    (
-        "PricesInYen",
-        "Two coins in yen",
-        &[GET_PRICES],
-        "/prices?symbols=BTC,ETH&currency=JPY",
-        Normal,
-    ),
-    (
-        "StalePrices",
-        "A stale price, and a coin that has no price yet",
-        &[GET_PRICES],
-        "/prices?symbols=BTC,ADA",
-        Stale,
-    ),
-    (
-        "CompactPrices",
-        "Two coins in US dollars, for a watch",
-        &[GET_PRICES],
-        "/prices?symbols=BTC,ETH&format=compact",
-        Normal,
-    ),
-    (
-        "CompactPricesInEuros",
-        "Two coins in euros, for a watch, with every optional column",
-        &[GET_PRICES],
-        "/prices?symbols=BTC,ETH&format=compact&currency=EUR&include=marketCap,time,currency",
-        Normal,
-    ),
-    (
-        "Price",
-        "One coin in US dollars",
-        &[GET_PRICE],
-        "/prices/BTC",
-        Normal,
-    ),
-    (
-        "MigratedPrice",
-        "A migrated symbol, with the price of its successor",
-        &[GET_PRICE],
-        "/prices/MATIC",
-        Normal,
-    ),
-    (
-        "CompactPriceInBitcoin",
-        "One coin in bitcoin, for a watch",
-        &[GET_PRICE],
-        "/prices/ETH?format=compact&currency=BTC&include=currency",
-        Normal,
-    ),
-    (
-        "Detail",
-        "The detail of a coin, here with few samples",
-        &[GET_PRICE],
-        "/prices/BTC?include=detail",
-        Normal,
-    ),
-    (
-        "DetailInEuros",
-        "The detail of a coin in euros; a sample is left out if there is no rate for its time",
-        &[GET_PRICE],
-        "/prices/BTC?include=detail&currency=EUR",
-        Normal,
-    ),
-    (
-        "CompactDetail",
-        "The detail of a coin in US dollars, for a watch",
-        &[GET_PRICE],
-        "/prices/BTC?format=compact-detail",
-        Normal,
-    ),
-    ("Key", "A key without an expiry", &[GET_KEY], "/key", Normal),
-    (
-        "Healthy",
-        "The table can be read, and its newest price is recent",
-        &[GET_HEALTH],
-        "/health",
-        Normal,
-    ),
-    (
-        "Unhealthy",
-        "The table cannot be read",
-        &[GET_HEALTH],
-        "/health",
-        Outage,
-    ),
-    (
-        "UnsupportedSymbols",
-        "One of the symbols is not supported",
-        &[GET_PRICES],
-        "/prices?symbols=BTC,NOPE",
-        Normal,
-    ),
-    (
-        "UnknownCurrency",
-        "The currency is not supported",
-        WITH_PRICES,
-        "/prices/BTC?currency=CHF",
-        Normal,
-    ),
-    (
-        "NearMiss",
-        "A misspelled parameter",
-        WITH_PRICES,
-        "/prices/BTC?formats=compact",
-        Normal,
-    ),
-    (
-        "Unauthorized",
-        "No valid key",
-        WITH_KEY,
-        "/prices/BTC",
-        NoKey,
-    ),
-    (
-        "UnsupportedSymbol",
-        "The symbol of the path is not supported",
-        &[GET_PRICE],
-        "/prices/NOPE",
-        Normal,
-    ),
-    (
-        "RateLimitExceeded",
-        "The limit of this minute is reached",
-        WITH_KEY,
-        "/prices/BTC",
-        Exhausted,
-    ),
-    (
-        "InternalError",
-        "A defect of the service",
-        &[GET_PRICES, GET_PRICE, GET_KEY, GET_HEALTH],
-        "/prices/BTC",
-        Defect,
-    ),
-    (
-        "ServiceUnavailable",
-        "The table or the limiter fails",
-        WITH_KEY,
-        "/prices/BTC",
-        Outage,
-    ),
-    (
-        "NoPrice",
-        "The coin has no price yet",
-        WITH_PRICES,
-        "/prices/ADA",
-        Normal,
-    ),
-    (
-        "NoRate",
-        "The currency has no rate from the last 24 hours",
-        WITH_PRICES,
-        "/prices/BTC?currency=GBP",
-        Normal,
-    ),
+    Request {
+        name: "Prices",
+        summary: "Two coins in US dollars",
+        operations: &[GET_PRICES],
+        target: "/prices?symbols=BTC,ETH",
+        state: Normal,
+    },
+    Request {
+        name: "PricesInYen",
+        summary: "Two coins in yen",
+        operations: &[GET_PRICES],
+        target: "/prices?symbols=BTC,ETH&currency=JPY",
+        state: Normal,
+    },
+    Request {
+        name: "StalePrices",
+        summary: "A stale price, and a coin that has no price yet",
+        operations: &[GET_PRICES],
+        target: "/prices?symbols=BTC,ADA",
+        state: Stale,
+    },
+    Request {
+        name: "CompactPrices",
+        summary: "Two coins in US dollars, for a watch",
+        operations: &[GET_PRICES],
+        target: "/prices?symbols=BTC,ETH&format=compact",
+        state: Normal,
+    },
+    Request {
+        name: "CompactPricesInEuros",
+        summary: "Two coins in euros, for a watch, with all optional columns",
+        operations: &[GET_PRICES],
+        target: "/prices?symbols=BTC,ETH&format=compact&currency=EUR&include=marketCap,time,currency",
+        state: Normal,
+    },
+    Request {
+        name: "Price",
+        summary: "One coin in US dollars",
+        operations: &[GET_PRICE],
+        target: "/prices/BTC",
+        state: Normal,
+    },
+    Request {
+        name: "MigratedPrice",
+        summary: "A migrated symbol, with the price of its successor",
+        operations: &[GET_PRICE],
+        target: "/prices/MATIC",
+        state: Normal,
+    },
+    Request {
+        name: "CompactPriceInBitcoin",
+        summary: "One coin in bitcoin, for a watch",
+        operations: &[GET_PRICE],
+        target: "/prices/ETH?format=compact&currency=BTC&include=currency",
+        state: Normal,
+    },
+    Request {
+        name: "Detail",
+        summary: "The detail of a coin, here with few samples",
+        operations: &[GET_PRICE],
+        target: "/prices/BTC?include=detail",
+        state: Normal,
+    },
+    Request {
+        name: "DetailInEuros",
+        summary: "The detail of a coin in euros; a sample is left out if there is no rate for its time",
+        operations: &[GET_PRICE],
+        target: "/prices/BTC?include=detail&currency=EUR",
+        state: Normal,
+    },
+    Request {
+        name: "CompactDetail",
+        summary: "The detail of a coin in US dollars, for a watch",
+        operations: &[GET_PRICE],
+        target: "/prices/BTC?format=compact-detail",
+        state: Normal,
+    },
+    Request {
+        name: "Key",
+        summary: "A key without an expiry",
+        operations: &[GET_KEY],
+        target: "/key",
+        state: Normal,
+    },
+    Request {
+        name: "Healthy",
+        summary: "The table can be read, and its newest price is recent",
+        operations: &[GET_HEALTH],
+        target: "/health",
+        state: Normal,
+    },
+    Request {
+        name: "Unhealthy",
+        summary: "The table cannot be read",
+        operations: &[GET_HEALTH],
+        target: "/health",
+        state: Outage,
+    },
+    Request {
+        name: "UnsupportedSymbols",
+        summary: "One of the symbols is not supported",
+        operations: &[GET_PRICES],
+        target: "/prices?symbols=BTC,NOPE",
+        state: Normal,
+    },
+    Request {
+        name: "UnknownCurrency",
+        summary: "The currency is not supported",
+        operations: WITH_PRICES,
+        target: "/prices/BTC?currency=CHF",
+        state: Normal,
+    },
+    Request {
+        name: "NearMiss",
+        summary: "A misspelled parameter",
+        operations: WITH_PRICES,
+        target: "/prices/BTC?formats=compact",
+        state: Normal,
+    },
+    Request {
+        name: "Unauthorized",
+        summary: "No valid key",
+        operations: WITH_KEY,
+        target: "/prices/BTC",
+        state: NoKey,
+    },
+    Request {
+        name: "UnsupportedSymbol",
+        summary: "The symbol of the path is not supported",
+        operations: &[GET_PRICE],
+        target: "/prices/NOPE",
+        state: Normal,
+    },
+    Request {
+        name: "RateLimitExceeded",
+        summary: "The limit of this minute is reached",
+        operations: WITH_KEY,
+        target: "/prices/BTC",
+        state: Exhausted,
+    },
+    Request {
+        name: "InternalError",
+        summary: "A defect of the service",
+        operations: &[GET_PRICES, GET_PRICE, GET_KEY, GET_HEALTH],
+        target: "/prices/BTC",
+        state: Defect,
+    },
+    Request {
+        name: "ServiceUnavailable",
+        summary: "The table or the limiter fails",
+        operations: WITH_KEY,
+        target: "/prices/BTC",
+        state: Outage,
+    },
+    Request {
+        name: "NoPrice",
+        summary: "The coin has no price yet",
+        operations: WITH_PRICES,
+        target: "/prices/ADA",
+        state: Normal,
+    },
+    Request {
+        name: "NoRate",
+        summary: "The currency has no rate from the last 24 hours",
+        operations: WITH_PRICES,
+        target: "/prices/BTC?currency=GBP",
+        state: Normal,
+    },
 ];
 
 fn now() -> Timestamp {
@@ -272,8 +279,8 @@ fn store(limit: u32) -> MemoryStore {
         ("BTC", ["102950.5", "103210", "103402.25", "103580"]),
         ("EUR", ["0.8551", "0.8575", "0.8582", "0.8588"]),
     ] {
-        let ago = [26 * 60 * 60, 50 * 60, 10 * 60, 5 * 60];
-        let samples = ago.into_iter().zip(values);
+        let seconds_ago = [26 * 60 * 60, 50 * 60, 10 * 60, 5 * 60];
+        let samples = seconds_ago.into_iter().zip(values);
         let sample = |(ago, value)| (Slot::of(now().minus_seconds(ago)), decimal(value));
         store.insert_samples(name, samples.map(sample).collect());
     }
@@ -285,7 +292,7 @@ fn store(limit: u32) -> MemoryStore {
     store
 }
 
-/// Responds to a request. Returns the status and the body.
+/// Returns the status and the body of the response to a request.
 async fn respond(target: &str, state: State) -> (i64, Value) {
     let store = store(if state == Exhausted { 1 } else { 100 });
     let settings = ApiSettings::read(|name| match name {
@@ -327,12 +334,9 @@ async fn respond(target: &str, state: State) -> (i64, Value) {
     (response.status_code, value)
 }
 
-/// The response to one request.
+/// A request and its response.
 pub(super) struct Example {
-    pub(super) name: &'static str,
-    pub(super) summary: &'static str,
-    /// The operations that have this response.
-    pub(super) operations: &'static [&'static str],
+    pub(super) request: &'static Request,
     pub(super) status: i64,
     pub(super) body: Value,
 }
@@ -342,17 +346,13 @@ pub(super) fn examples() -> Vec<Example> {
         .enable_time()
         .build()
         .unwrap();
-    let requests = REQUESTS.iter();
-    requests
-        .map(|(name, summary, operations, target, state)| {
-            let (status, body) = runtime.block_on(respond(target, *state));
-            Example {
-                name,
-                summary,
-                operations,
-                status,
-                body,
-            }
-        })
-        .collect()
+    let example = |request: &'static Request| {
+        let (status, body) = runtime.block_on(respond(request.target, request.state));
+        Example {
+            request,
+            status,
+            body,
+        }
+    };
+    REQUESTS.iter().map(example).collect()
 }
