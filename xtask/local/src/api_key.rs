@@ -9,7 +9,7 @@ use shared::timestamp::Timestamp;
 use xtask::failure::Failure;
 
 /// Creates a key in the table at `endpoint`. `limit` is in requests per minute; without a limit, the
-/// function's setting applies.
+/// API function's setting applies.
 pub async fn create(
     endpoint: &str,
     table: &str,
@@ -19,7 +19,7 @@ pub async fn create(
     let client = dynamodb_client(&ClientConfig::emulator(endpoint))?;
     let mut key = NewApiKey::generate(name, Timestamp::now())?;
     key.record.rate_limit_per_minute = limit;
-    // The error is never that the id exists: an id is one of 3e21 random values.
+    // An id is one of 3e21 random values, so an error does not mean that the id exists.
     let created = Store::new(client, table).create_api_key(&key.record).await;
     created.map_err(|error| {
         Failure::new(format!("could not use the table at {endpoint}: {error}")).hint(

@@ -13,11 +13,10 @@ use xtask::cargo::{self, Profile};
 /// The binary of each function.
 pub(crate) type Binaries = BTreeMap<Function, Binary>;
 
-/// The binary of one function.
 #[derive(Debug, Clone)]
 pub(crate) struct Binary {
     pub(crate) path: PathBuf,
-    /// The temporary folder of the binary, if [`keep`] made one. It is deleted with the last clone.
+    /// The temporary folder that [`keep`] made. It is deleted when the last clone is dropped.
     _folder: Option<Arc<TempDir>>,
 }
 
@@ -30,9 +29,9 @@ impl From<PathBuf> for Binary {
     }
 }
 
-/// Builds the functions of dev together: cargo would resolve the features of a single function
-/// differently, and compile the dependencies again. For the same reason, a release build has all
-/// functions, as in `cargo xtask build` and `bench`.
+/// Builds the API and the update function; a release build has all functions, as `cargo xtask build`
+/// has. With another set of packages, cargo would unify features differently and compile the
+/// dependencies again.
 pub(crate) fn build(release: bool) -> anyhow::Result<Binaries> {
     let functions = if release {
         &Function::ALL[..]
@@ -45,8 +44,8 @@ pub(crate) fn build(release: bool) -> anyhow::Result<Binaries> {
     Ok(functions.iter().copied().zip(binaries).collect())
 }
 
-/// Hard-links binaries into a new folder, so that a later build does not replace them. Cargo does not
-/// write into an old binary but removes it (rust-lang/cargo#8348), so the links stay intact.
+/// Hard-links binaries into a new folder. A later build removes an old binary instead of writing into
+/// it (rust-lang/cargo#8348), so the links keep their content.
 pub(crate) fn keep(built: Binaries) -> anyhow::Result<Binaries> {
     let parent = cargo::output_dir()?;
     let folder = tempfile::Builder::new()

@@ -13,8 +13,8 @@ use crate::tls::Certificate;
 /// The path of the page.
 pub(crate) const PAGE_PATH: &str = "/_local/";
 
-/// The endpoint of a listener.
 pub(crate) struct Endpoint {
+    /// The address of the listener.
     bound: SocketAddr,
     /// The addresses of this machine.
     addresses: Vec<IpAddr>,
@@ -41,7 +41,7 @@ impl Endpoint {
             certificate: certificate
                 .transpose()
                 .context("making a certificate for --https")?,
-            // Random text in a type that cannot be printed.
+            // The type of an API key, because it is random text that cannot be printed.
             token: RawApiKey::generate()?,
         })
     }
@@ -88,8 +88,8 @@ impl Endpoint {
         &self.token
     }
 
-    /// Returns true if a `Host` is `localhost` or an address of this machine. Any other name may
-    /// belong to a hostile site and resolve to this machine (DNS rebinding).
+    /// Returns true if a `Host` is `localhost` or an address of this machine. Any other name could
+    /// belong to a hostile site and still resolve to this machine (DNS rebinding).
     pub(crate) fn has_host(&self, host: &str) -> bool {
         let Ok(authority) = host.parse::<Authority>() else {
             return false;

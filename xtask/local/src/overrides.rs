@@ -9,7 +9,7 @@ use xtask::failure::Failure;
 
 use crate::plan::Plan;
 
-/// Values that take precedence over the template's and the built-in feed's.
+/// Variables that take precedence over those of the template and of the built-in feed.
 #[derive(Debug)]
 pub(crate) struct Overrides(Vec<(String, String)>);
 
@@ -18,8 +18,8 @@ impl Overrides {
     ///
     /// # Errors
     ///
-    /// Fails for an argument that is not `NAME=VALUE`, for a name that no function reads, and for
-    /// a value with which a function would not start.
+    /// Fails if an argument is not `NAME=VALUE`, if no function reads the name, or if a function would
+    /// not start with the value.
     pub(crate) fn parse(texts: &[String]) -> Result<Self, Failure> {
         let known: BTreeSet<_> = Function::SERVING
             .into_iter()
@@ -44,7 +44,7 @@ impl Overrides {
         Ok(overrides)
     }
 
-    /// Checks the values as the functions do at their start, but before they are built.
+    /// Checks the values as the functions do at their start, so that an error appears before the build.
     fn check(&self) -> Result<(), Failure> {
         let names = ApiEnvironment::NAMES;
         let value = |name: &'static str| {

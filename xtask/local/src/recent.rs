@@ -1,5 +1,4 @@
-//! Records the last invocations with their log lines, and the metrics that alarms watch. The page shows
-//! them.
+//! Records for the page: the last invocations with their log lines, and the metrics that alarms watch.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,10 +12,9 @@ use serde::Serialize;
 use serde_json::Value;
 use shared::timestamp::Timestamp;
 
-/// The number of invocations that are kept.
 const MAX_INVOCATIONS: usize = 60;
 
-/// The number of log lines, and of table calls, that are kept of one invocation.
+/// The largest number of log lines, and of table calls, of one invocation.
 const MAX_LINES: usize = 50;
 
 /// The metrics that the functions emit and alarms watch.
@@ -27,7 +25,7 @@ pub(crate) const EMITTED: [&str; 4] = [
     PROVIDER_FAILURES,
 ];
 
-/// The age at which a measurement is dropped. No alarm looks back so far.
+/// The age at which a measurement is dropped. The periods of every alarm together are shorter.
 const MAX_AGE: Duration = Duration::from_mins(20);
 
 /// The largest number of measurements, so that a load test does not fill the memory.
@@ -47,19 +45,18 @@ struct Invocations {
     last_process: u64,
 }
 
-/// One invocation.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Invocation {
     /// Counted from 1, in the order in which invocations begin.
     number: u64,
     function: &'static str,
-    /// The number of the process, counted over all functions.
+    /// The number of the process. The processes of all functions are counted together.
     process: u64,
     began: String,
     /// The method, path and query of a request; empty for other events.
     request: String,
-    /// The status of a response, `ok`, or a failure; `None` while it runs.
+    /// The status of a response, `ok`, or a failure; `None` while the invocation runs.
     outcome: Option<String>,
     milliseconds: Option<u64>,
     lines: Vec<String>,
@@ -83,7 +80,7 @@ pub(crate) struct Metric {
     pub(crate) namespace: &'static str,
     pub(crate) name: &'static str,
     /// The function or the route; `None` for a metric of the whole API or of all functions.
-    pub(crate) of: Option<String>,
+    pub(crate) source: Option<String>,
 }
 
 /// A process of a function. It has at most one invocation at a time.
@@ -116,22 +113,25 @@ impl Recent {
     }
 
     /// Records the metrics of a response as API Gateway does, in total and by route.
-    pub(crate) fn add_response(&self, route: &str, status: StatusCode, latency: Duration) {
-        let is_failed = if status.is_server_error() { 1.0 } else { 0.0 };
-        for of in [None, Some(route)] {
-            let of = of.map(str::to_owned);
-            self.measure("AWS/ApiGateway", "Count", of.clone(), 1.0);
-            self.measure("AWS/ApiGateway", "5xx", of, is_failed);
+    pub(crate) fn add_response(&self, route: &str, status: StatusCode) {
+        let failures = if status.is_server_error() { 1.0 } else { 0.0 };
+        for source in [None, Some(route)] {
+            self.measure("AWS/ApiGateway", "Count", source, 1.0);
+            self.measure("AWS/ApiGateway", "5xx", source, failures);
         }
-        let milliseconds = latency.as_secs_f64() * 1e3;
-        self.measure("AWS/ApiGateway", "Latency", None, milliseconds);
     }
 
-    fn measure(&self, namespace: &'static str, name: &'static str, of: Option<String>, value: f64) {
+    fn measure(
+        &self,
+        namespace: &'static str,
+        name: &'static str,
+        source: Option<&str>,
+        value: f64,
+    ) {
         let metric = Metric {
             namespace,
             name,
-            of,
+            source: source.map(str::to_owned),
         };
         let at = Instant::now();
         let mut invocations = self.lock();
@@ -186,8 +186,8 @@ impl Process {
 
     pub(crate) fn end(&self, result: Result<&Value, String>) {
         if result.is_err() {
-            let of = Some(self.function.to_owned());
-            self.recent.measure("AWS/Lambda", "Errors", of, 1.0);
+            self.recent
+                .measure("AWS/Lambda", "Errors", Some(self.function), 1.0);
         }
         let outcome = match result {
             Ok(response) => match response["statusCode"].as_u64() {
@@ -206,7 +206,7 @@ impl Process {
     pub(crate) fn add_line(&self, line: &str) {
         if EMITTED.iter().any(|name| line.contains(name))
             && let Ok(line) = serde_json::from_str::<Value>(line)
-            // A line with this dimension repeats the calls of another line, by provider.
+            // A line with this dimension counts calls by provider. Another line has their total.
             && line.get(PROVIDER_DIMENSION).is_none()
         {
             for name in EMITTED {

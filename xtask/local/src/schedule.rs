@@ -24,9 +24,8 @@ pub(crate) struct Schedule {
 }
 
 impl Schedule {
-    /// Runs forever. A run that takes longer than the interval delays the next one. A failed
-    /// run is reported on stderr and does not delay the next one. `first_run_ended` gets a message
-    /// when the first run ends.
+    /// Runs forever. A run that takes longer than the interval delays the next run. A failed run is
+    /// reported on stderr. `first_run_ended` gets a message when the first run ends.
     pub(crate) async fn run(self, first_run_ended: oneshot::Sender<()>) {
         let mut first_run_ended = Some(first_run_ended);
         let mut ticks = interval(self.every);

@@ -1,4 +1,4 @@
-//! HTTP servers on ports of this machine. Each runs in a task until the command stops it.
+//! HTTP servers on ports of this machine. Each server runs in a task until the command stops it.
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -19,7 +19,6 @@ use xtask::failure::Failure;
 
 use crate::tls::TlsListener;
 
-/// The time that open requests get when a server stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Listens on a port of 127.0.0.1. Port 0 picks a free port. The caller must be inside a tokio
@@ -50,15 +49,15 @@ pub(crate) fn listen_on(host: IpAddr, port: u16) -> anyhow::Result<TcpListener> 
             ))
             .hint(other_port),
         })?;
-    // `from_std` requires it.
+    // `from_std` requires a listener that does not block.
     listener
         .set_nonblocking(true)
         .context("preparing to listen")?;
     TcpListener::from_std(listener).context("preparing to listen")
 }
 
-/// Returns the addresses of this machine, those of IPv4 first. Link-local addresses of IPv6 are
-/// left out, because no URL can have them.
+/// Returns the addresses of this machine, IPv4 first. Link-local IPv6 addresses are left out, because
+/// they need a zone, and no browser accepts a zone in a URL.
 pub(crate) fn own_addresses() -> Vec<IpAddr> {
     let interfaces = getifaddrs().into_iter().flatten();
     let addresses = interfaces.filter_map(|interface| {
@@ -80,7 +79,7 @@ pub(crate) fn url(listener: &TcpListener) -> anyhow::Result<String> {
     Ok(format!("http://{address}"))
 }
 
-/// The address of a client, which handlers can extract.
+/// The address of a client. Handlers can extract it.
 #[derive(Clone, Copy)]
 pub(crate) struct Peer(pub(crate) IpAddr);
 
@@ -103,7 +102,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Runs `serve`, which must end soon after its argument resolves.
+    /// Runs `serve`, which must end soon after the future in its argument resolves.
     pub(crate) fn spawn<F>(serve: impl FnOnce(OwnedNotified) -> F) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
@@ -134,7 +133,7 @@ impl Server {
         })
     }
 
-    /// Accepts no more requests and waits a moment for the open ones.
+    /// Accepts no more requests, and waits for the open requests at most [`STOP_TIMEOUT`].
     pub async fn stop(self) {
         self.stop.notify_one();
         let _ = timeout(STOP_TIMEOUT, self.task).await;

@@ -15,7 +15,6 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Begins to watch.
     pub fn watch() -> anyhow::Result<Self> {
         let watch = |kind| signal(kind).context("watching for signals");
         // `nohup` starts a process with SIGHUP ignored. A handler would change that.

@@ -1,5 +1,5 @@
 //! The local stack: starts the functions, the schedule and the API over a running table and feed, and
-//! stops all of them in the reverse order.
+//! stops all of them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,11 +26,10 @@ use crate::schedule::Schedule;
 use crate::server::Server;
 use crate::table::Table;
 
-/// The longest wait for the first update. With the built-in feed, the update is much faster. The
-/// service can be used without prices, too.
+/// The longest wait for the first update. With the built-in feed, an update is much faster. A real
+/// provider can be slower, but the service already responds without prices.
 const FIRST_UPDATE_WAIT: Duration = Duration::from_millis(1500);
 
-/// A running stack.
 pub(crate) struct LocalStack {
     endpoint: Arc<Endpoint>,
     key: RawApiKey,
@@ -39,7 +38,7 @@ pub(crate) struct LocalStack {
     functions: BTreeMap<FunctionName, Arc<Function>>,
     schedule: JoinHandle<()>,
     gateway: Server,
-    /// The reason why the last change of the sources has no effect, for the page.
+    /// The reason why the last change of the sources is not in use. The page shows it.
     build_error: watch::Sender<Option<String>>,
 }
 
@@ -103,7 +102,6 @@ impl LocalStack {
         &self.endpoint
     }
 
-    /// Returns an API key of this stack.
     pub(crate) fn api_key(&self) -> &RawApiKey {
         &self.key
     }
@@ -113,7 +111,7 @@ impl LocalStack {
         self.table.endpoint()
     }
 
-    /// Replaces the binary of each function as soon as a process of the new one has started.
+    /// Replaces the binary of each function as soon as a process of the new binary has started.
     pub(crate) async fn swap(&self, binaries: &Binaries) -> anyhow::Result<()> {
         let swaps = self
             .functions
@@ -140,7 +138,6 @@ impl LocalStack {
     }
 }
 
-/// Starts one function.
 pub(crate) async fn start_function(
     plan: &Plan,
     binaries: &Binaries,
@@ -161,5 +158,5 @@ pub(crate) async fn start_function(
 
 fn binary_of(function: FunctionName, binaries: &Binaries) -> anyhow::Result<&Binary> {
     let binary = binaries.get(&function);
-    binary.with_context(|| format!("cargo built no {}", function.name()))
+    binary.with_context(|| format!("cargo built no binary of the function {}", function.name()))
 }

@@ -1,7 +1,7 @@
 //! DynamoDB: serves dynoxide, an engine in this process, over HTTP.
 //!
-//! Unlike DynamoDB, it never throttles, and it deletes expired items within [`SWEEP_INTERVAL`] and not
-//! within days.
+//! Unlike DynamoDB, the engine never throttles. Expired items are deleted within [`SWEEP_INTERVAL`]; in
+//! DynamoDB, this takes up to some days.
 
 use std::fs::{self, File, TryLockError};
 use std::net::SocketAddr;
@@ -41,9 +41,8 @@ pub enum Table {
 }
 
 impl Table {
-    /// Returns the table at `endpoint`. Without an endpoint, it serves a table from `folder` or, if
-    /// there is no folder, from memory. A new table gets `content`. The caller must be inside a tokio
-    /// runtime.
+    /// Returns the table at `endpoint`. Without an endpoint, serves a table from `folder` or, if there
+    /// is no folder, from memory. A new table gets `content`. The caller must be inside a tokio runtime.
     pub fn open(
         plan: &TablePlan,
         endpoint: Option<String>,
@@ -81,7 +80,6 @@ impl Table {
     }
 }
 
-/// The server of a table.
 pub struct TableServer {
     endpoint: String,
     server: Server,
@@ -91,8 +89,6 @@ pub struct TableServer {
 }
 
 impl TableServer {
-    /// Serves the table in `folder` or in memory on a free port. If the table does not exist, it is
-    /// created with `content`.
     fn start(plan: &TablePlan, folder: Option<&Path>, content: Content) -> anyhow::Result<Self> {
         let (database, lock) = match folder {
             None => (
@@ -135,7 +131,7 @@ fn open(folder: &Path) -> anyhow::Result<(Database, File)> {
             "the table in {} is in use by another local stack",
             folder.display()
         ))
-        .hint("stop the other one, or pass another folder to --persist"),
+        .hint("stop the other local stack, or pass another folder to --persist"),
         TryLockError::Error(error) => failed(&error),
     })?;
     let path = folder.join("table.sqlite");
@@ -162,7 +158,7 @@ fn open(folder: &Path) -> anyhow::Result<(Database, File)> {
     Ok((database, lock))
 }
 
-/// Creates the table of the template with `content`, unless it exists.
+/// Creates the table of the template with `content`, unless the table exists.
 fn create(database: &Database, plan: &TablePlan, content: Content) -> anyhow::Result<()> {
     match database.create_table(serde_json::from_value(plan.create.clone())?) {
         Ok(_) => {}
@@ -210,6 +206,9 @@ mod tests {
     use super::*;
     use crate::plan::Plan;
     use serde_json::{Value, json};
+    use shared::decimal::Decimal;
+    use shared::history::Slot;
+    use shared::timestamp::Timestamp;
 
     fn count(database: &Database, table: &str) -> usize {
         let scan = json!({"TableName": table});
@@ -244,10 +243,21 @@ mod tests {
     }
 
     #[test]
-    fn an_existing_table_is_kept() {
+    fn an_existing_table_keeps_its_content() {
         let plan = Plan::of_dev().unwrap().table;
         let database = Database::memory().unwrap();
-        create(&database, &plan, Content::Empty).unwrap();
-        create(&database, &plan, Content::Empty).unwrap();
+        let past = |pk: &str| {
+            let noon = Timestamp::parse("2026-01-15T12:00:00Z").unwrap();
+            let price = Decimal::parse("1").unwrap();
+            let samples = Samples::from([(Slot::of(noon), price)]);
+            Content::Past(vec![(pk.to_owned(), samples)])
+        };
+        create(&database, &plan, past("PRICE#BTC")).unwrap();
+        create(&database, &plan, past("PRICE#ETH")).unwrap();
+        let scan = json!({"TableName": plan.name});
+        let found = database.scan(serde_json::from_value(scan).unwrap());
+        let found = serde_json::to_value(found.unwrap()).unwrap();
+        assert_eq!(found["Count"], 1);
+        assert_eq!(found["Items"][0]["PK"]["S"], "PRICE#BTC");
     }
 }

@@ -24,7 +24,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-/// The time by which a certificate's validity begins in the past, for devices whose clock is slow.
+/// The time before its creation from which a certificate is valid, for devices whose clock is slow.
 const CLOCK_TOLERANCE: Duration = Duration::from_hours(24);
 
 /// 30 days. Apple accepts at most 825 days (<https://support.apple.com/103769>).
@@ -48,7 +48,7 @@ impl Certificate {
     /// Makes a certificate for host names and IP addresses.
     pub fn new(names: Vec<String>) -> anyhow::Result<Self> {
         let mut authority = parameters(vec![])?;
-        // The time in the name tells runs apart in a device's list of authorities.
+        // A device lists authorities by name, so the name has the time of the run.
         let name = format!("cargo xtask local, {}", Timestamp::now());
         authority.distinguished_name.push(DnType::CommonName, name);
         authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -146,8 +146,8 @@ impl Listener for TlsListener {
                     self.handshakes
                         .spawn(async move { Some((handshake.await.ok()?.ok()?, peer)) });
                 }
-                // The pattern must match a failed handshake, too. Otherwise `select!` would stop
-                // waiting for the other handshakes.
+                // The pattern must match a failed handshake, too. Otherwise `select!` would disable
+                // this branch and no longer wait for the other handshakes.
                 Some(handshake) = self.handshakes.join_next() => {
                     if let Ok(Some(accepted)) = handshake {
                         return accepted;
@@ -204,6 +204,7 @@ mod tests {
         let connection = client(&certificate).connect(name, slow).await;
         let _connection = connection.unwrap();
         let accepted = timeout(HANDSHAKE_TIMEOUT, accepted).await;
-        assert_eq!(accepted.expect("it is accepted").unwrap(), slow_address);
+        let accepted = accepted.expect("the client is accepted in time").unwrap();
+        assert_eq!(accepted, slow_address);
     }
 }

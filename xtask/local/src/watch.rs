@@ -45,7 +45,7 @@ impl Sources {
         let (sender, changes) = unbounded_channel();
         let checkout = root.to_owned();
         let on_event = move |event: notify::Result<Event>| match event {
-            // A build reads the sources and must not start another build.
+            // A build reads the sources, so a read must not start a build.
             Ok(event) if event.kind.is_access() => {}
             Ok(event) => {
                 for path in event.paths {
@@ -62,8 +62,8 @@ impl Sources {
         };
         let watch = || {
             let mut watcher = notify::recommended_watcher(on_event)?;
-            // The folders are watched and not the files: an editor may replace a file, which would
-            // end the watch of that file.
+            // The folders are watched and not the files: when an editor replaces a file, the watch of
+            // that file ends.
             watcher.watch(root, RecursiveMode::NonRecursive)?;
             watcher.watch(&root.join(FUNCTIONS), RecursiveMode::Recursive)?;
             Ok(watcher)
@@ -121,8 +121,8 @@ impl Sources {
     }
 }
 
-/// Returns true if the functions are built from this file of a checkout. Editors create other files
-/// beside it, which do not count: `lib.rs~`, `.lib.rs.swp`, `#lib.rs#`, `4913`.
+/// Returns true if the functions are built from this file of a checkout. The temporary files of editors
+/// are no sources: `lib.rs~`, `.lib.rs.swp`, `#lib.rs#`, `4913`.
 fn is_source(path: &Path) -> bool {
     let names: Option<Vec<_>> = path.iter().map(|name| name.to_str()).collect();
     // The local stack does not run the function `verify`.
@@ -132,7 +132,7 @@ fn is_source(path: &Path) -> bool {
         Some([FUNCTIONS, package, "Cargo.toml" | "build.rs"]) => is_served(package),
         Some([FUNCTIONS, package, "src", .., name]) => {
             let extension = name.split_once('.').map(|(_, extension)| extension);
-            // A folder has no extension.
+            // A folder, whose name has no extension, can be moved or removed.
             let is_known = matches!(extension, None | Some("rs" | "pem"));
             is_served(package)
                 && is_known
@@ -197,7 +197,6 @@ mod tests {
 
     use super::*;
 
-    /// Returns the files below a folder.
     fn files(folder: &Path) -> Vec<PathBuf> {
         let entries = fs::read_dir(folder)
             .unwrap()
@@ -283,7 +282,7 @@ mod tests {
                 Path::new("functions/api/src/lib.rs")
             );
             fs::read(&file).unwrap();
-            // If a save had caused two changes, the second would come before this one.
+            // A second change of the save, or one by the read, would come before that of `Cargo.lock`.
             let other = root.path().join("Cargo.lock");
             fs::write(&other, "").unwrap();
             assert_eq!(sources.changed().await, Path::new("Cargo.lock"));

@@ -45,17 +45,17 @@ pub(super) struct ProviderCheck<'a> {
 pub(super) fn run(live: bool, format: OutputFormat) -> anyhow::Result<()> {
     runtime()?.block_on(async {
         if live {
-            return check(settings(None)?, format).await;
+            return check_providers(settings(None)?, format).await;
         }
         let feed = FeedServer::start(0, Faults::default(), Faults::default())?;
-        let checked = check(settings(Some(&feed))?, format).await;
+        let checked = check_providers(settings(Some(&feed))?, format).await;
         feed.stop().await;
         checked
     })
 }
 
-/// Reads the update function's settings from the environment of this process. With a `feed`, its URLs
-/// replace those of the providers.
+/// Reads the update function's settings from the environment of this process. If there is a `feed`,
+/// its URLs replace the providers' URLs.
 fn settings(feed: Option<&FeedServer>) -> anyhow::Result<UpdateSettings> {
     let names = UpdateEnvironment::NAMES;
     let settings = UpdateSettings::read(|name| match feed {
@@ -69,7 +69,7 @@ fn settings(feed: Option<&FeedServer>) -> anyhow::Result<UpdateSettings> {
     settings.map_err(|error| Failure::usage(error.to_string()).into())
 }
 
-async fn check(settings: UpdateSettings, format: OutputFormat) -> anyhow::Result<()> {
+async fn check_providers(settings: UpdateSettings, format: OutputFormat) -> anyhow::Result<()> {
     let sources =
         sources(&settings).map_err(|error| anyhow!("setting up the providers: {error}"))?;
     let urls = [
@@ -79,7 +79,7 @@ async fn check(settings: UpdateSettings, format: OutputFormat) -> anyhow::Result
     let mut failed = Vec::new();
     for (source, url) in sources.into_iter().zip(urls.into_iter().flatten()) {
         let provider = source.provider.name();
-        if !check_one(source, url, &settings, format).await? {
+        if !check_provider(source, url, &settings, format).await? {
             failed.push(provider);
         }
     }
@@ -90,7 +90,7 @@ async fn check(settings: UpdateSettings, format: OutputFormat) -> anyhow::Result
 }
 
 /// Calls a provider once, without retries. Returns true if it returned a price.
-async fn check_one(
+async fn check_provider(
     mut source: Source,
     url: &str,
     settings: &UpdateSettings,
@@ -138,7 +138,7 @@ async fn check_one(
 }
 
 /// Returns the proxy that the update function's HTTP client uses for a provider, without the proxy's
-/// password. The client has the same matcher, and connects to this machine without a proxy.
+/// password. The client uses the same matcher, but no proxy for an address of this machine.
 fn proxy(url: &str) -> Option<String> {
     if is_loopback(url) {
         return None;

@@ -1,7 +1,7 @@
 //! `cargo xtask invoke`: invokes a function's binary once, with an event from a file.
 //!
-//! By default, the function gets a new table in memory. For the API, one update run fills that table
-//! with prices. A new API key replaces `${API_KEY}` in the event.
+//! By default, the function gets a new table in memory. Before the API function is invoked, one run of
+//! the update function fills that table with prices. A new API key replaces `${API_KEY}` in the event.
 
 use std::fs;
 use std::path::Path;
@@ -28,7 +28,7 @@ use crate::{api_key, schedule};
 
 const API_KEY_PLACEHOLDER: &str = "${API_KEY}";
 
-/// The end of the error type with which a function rejects an event that it cannot parse.
+/// The end of the error type of a function that cannot parse its event.
 const UNREADABLE_EVENT: &str = "DeserializeError";
 
 const EVENTS_HINT: &str = "see functions/events/ for an event of each function";
@@ -98,7 +98,7 @@ async fn invoke(
     invoke_once(&plan, binaries, &table, function, event).await
 }
 
-/// Starts a function, invokes it and stops it. Its whole log is printed.
+/// Starts a function, invokes it and stops it. The stop waits until the function's log is printed.
 async fn invoke_once(
     plan: &Plan,
     binaries: &Binaries,
@@ -120,8 +120,7 @@ fn explain(name: FunctionName, failure: &InvocationFailure) -> Failure {
             error_type,
             message,
         } if error_type.ends_with(UNREADABLE_EVENT) => {
-            // The update function's message is that of the Lambda runtime, which ends with the
-            // reason.
+            // The Lambda runtime writes the message of the update function: `... payload type: REASON`.
             let reason = message.split_once("payload type: ");
             let reason = reason.map_or(message.as_str(), |(_, reason)| reason);
             let message = format!("the {name} function cannot read the event: {reason}");

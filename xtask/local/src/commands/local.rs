@@ -25,7 +25,7 @@ use crate::table::{Content, Table};
 use crate::tls::Certificate;
 use crate::watch::Sources;
 
-/// The shortest interval of the schedule. If a run takes longer, the next one waits for its end.
+/// The shortest value of `--every`.
 const MIN_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Builds the functions and serves until a signal arrives.
@@ -52,7 +52,7 @@ pub(super) fn run(args: LocalArgs) -> anyhow::Result<()> {
         let _inside = runtime.enter();
         listen_on(args.host, args.port)?
     };
-    // A change during the first build leads to another build.
+    // The watch begins before the first build, so that a change during this build leads to another one.
     let sources = args.watch.then(Sources::watch_checkout).transpose()?;
     let mut binaries = binaries::build(args.release)?;
     if sources.is_some() {
@@ -103,7 +103,7 @@ async fn serve(
         // Everything that has started so far ends with this process.
         () = signals.received() => return Ok(()),
     };
-    // From here on only the functions hold their binaries, so that a swap deletes the old ones.
+    // Now only the functions hold their binaries, so a swap deletes the old binaries.
     drop(binaries);
     announce(&stack, args.output, &prices)?;
     match sources {
@@ -124,13 +124,14 @@ async fn serve(
 pub(super) struct LocalReady<'a> {
     /// The base URL of the API.
     pub(super) url: &'a str,
-    /// An API key for this run, which no other command shows.
+    /// A new API key. The page shows it, too; no other command does.
     pub(super) api_key: &'a str,
     /// The URL of the table's DynamoDB API.
     pub(super) table_endpoint: &'a str,
-    /// The URL of the page. With `--host`, it has the token without which the page does not open.
+    /// The URL of the page. If other machines can connect, the URL has the token that the page requires.
     pub(super) page_url: &'a str,
-    /// With `--https`: the path of the certificate to trust, as PEM. The file is deleted at the end.
+    /// With `--https`: the path of the certificate to trust, as PEM. The file is deleted when the
+    /// command ends.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) certificate: Option<&'a str>,
     /// With `--https`: the SHA-256 fingerprint of the server's certificate.
@@ -138,7 +139,7 @@ pub(super) struct LocalReady<'a> {
     pub(super) fingerprint: Option<&'a str>,
 }
 
-/// Prints the addresses and the API key, which is shown nowhere else.
+/// Prints the addresses and the API key.
 fn announce(stack: &LocalStack, format: OutputFormat, prices: &str) -> anyhow::Result<()> {
     let endpoint = stack.endpoint();
     let url = endpoint.url();
@@ -218,7 +219,7 @@ docs/devices.md has the steps for iOS, Android and Wear OS.
     )
 }
 
-/// Draws a QR code for a dark terminal: its light modules have the colour of the text.
+/// Draws a QR code for a dark terminal: the code's light modules have the colour of the text.
 fn qr_code(text: &str) -> anyhow::Result<String> {
     let code = QrCode::with_error_correction_level(text, EcLevel::L)?;
     let mut renderer = code.render();

@@ -68,6 +68,7 @@ mod tests {
     use shared::timestamp::Timestamp;
 
     use super::*;
+    use crate::feed::opening_prices::opening_rate;
 
     fn noon() -> Timestamp {
         Timestamp::parse("2026-01-15T12:00:00Z").unwrap()
@@ -132,17 +133,19 @@ mod tests {
             ("include_24hr_change", "true"),
         ]);
         let coin = &response.unwrap()["bitcoin"];
+        let rate = opening_rate("JPY");
         let value = |name: &str| coin[name].as_f64().unwrap();
         for suffix in ["", "_market_cap", "_24h_vol"] {
             let (yen, dollars) = (
                 value(&format!("jpy{suffix}")),
                 value(&format!("usd{suffix}")),
             );
-            assert!((yen / dollars - 141.0).abs() < 1e-6, "{suffix}");
+            assert!((yen / dollars - rate.value).abs() < 1e-6, "{suffix}");
         }
-        let change = (1.0 + value("usd_24h_change") / 100.0) * (1.0 - 0.0035) - 1.0;
+        let factor = |percent: f64| 1.0 + percent / 100.0;
+        let change = factor(value("usd_24h_change")) * factor(rate.change_24h) - 1.0;
         assert!((value("jpy_24h_change") - 100.0 * change).abs() < 1e-4);
-        assert_eq!(coin.as_object().unwrap().len(), 8);
+        assert_eq!(coin.as_object().unwrap().len(), 8, "4 in each currency");
     }
 
     #[test]

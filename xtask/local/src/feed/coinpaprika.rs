@@ -18,7 +18,7 @@ pub(super) const POINTERS: Pointers = Pointers {
     time: "/last_updated",
 };
 
-/// The largest number of currencies in one request.
+/// The largest number of currencies that CoinPaprika accepts in one request.
 const MAX_QUOTES: usize = 3;
 
 /// Returns the body of the response, with every coin of the catalogue. Without the parameter

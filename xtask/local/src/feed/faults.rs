@@ -1,4 +1,4 @@
-//! Faults of the feed: bad responses as real providers sometimes give them.
+//! Faults of the feed: bad responses such as real providers sometimes send.
 
 use std::convert::Infallible;
 use std::future::pending;
@@ -13,14 +13,14 @@ use serde_json::Value;
 use shared::timestamp::Timestamp;
 use xtask::local::FeedFault;
 
-/// Seconds in the `Retry-After` of a 429. Like that of a real provider, the value is longer than a
-/// whole run of the update function may take.
+/// Seconds in the `Retry-After` of a 429: longer than the update function's budget for all calls of
+/// the providers.
 const RETRY_AFTER: &str = "60";
 
 /// The pause between two bytes of a slow response.
 const DRIP_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The age of old prices in seconds: more than the age at which a price is stale.
+/// The age of old prices in seconds: these prices are stale.
 const OLD_SECONDS: i64 = 60 * 60;
 
 /// One chunk of an endless body.
@@ -39,7 +39,7 @@ pub(super) struct Pointers {
     pub(super) time: &'static str,
 }
 
-/// The faults of one provider. Each response has the next fault, and the first follows the last.
+/// The faults of one provider. Its responses take the faults in turn, again and again.
 #[derive(Debug, Default)]
 pub struct Faults(Mutex<Sequence>);
 
@@ -50,7 +50,6 @@ struct Sequence {
 }
 
 impl Faults {
-    /// Creates faults that repeat in this order. An empty list means no fault.
     pub fn new(faults: &[FeedFault]) -> Self {
         Self(Mutex::new(Sequence {
             faults: faults.to_vec(),
@@ -58,7 +57,7 @@ impl Faults {
         }))
     }
 
-    /// Adds a fault at the end, or removes it. The next response has the first fault again.
+    /// Adds a fault as the last one, or removes it. The next response has the first fault again.
     pub(crate) fn switch(&self, fault: FeedFault, on: bool) {
         let mut sequence = self.sequence();
         sequence.faults.retain(|other| *other != fault);
@@ -122,7 +121,7 @@ impl Faults {
             Some(FeedFault::SlowDrip) => return slowly(body.to_string()),
             Some(FeedFault::Hang) => pending().await,
             Some(FeedFault::HugeBody) => return endless(),
-            // An empty reference is the URL of the request, so the client is redirected forever.
+            // An empty `Location` means the URL of the request, so the client is redirected forever.
             Some(FeedFault::Redirect) => {
                 return (StatusCode::FOUND, [(header::LOCATION, "")]).into_response();
             }
@@ -278,7 +277,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn old_prices_are_an_hour_old_in_both_forms_of_a_time() {
+    async fn old_prices_are_an_hour_old_in_both_time_formats() {
         let body = json!([{"usd": 1.5, "at": 1_768_476_600}, {"at": "2026-01-15T11:30:00Z"}]);
         let faults = Faults::new(&[FeedFault::OldPrices]);
         let response = faults.respond(body, POINTERS).await;
@@ -311,7 +310,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_hang_never_responds_and_a_slow_drip_takes_longer_than_a_run() {
+    async fn a_hang_never_responds_and_a_slow_drip_exceeds_the_budget_of_a_provider() {
         let hang = Faults::new(&[FeedFault::Hang]);
         let day = Duration::from_hours(24);
         let response = tokio::time::timeout(day, hang.respond(body(), POINTERS)).await;
@@ -320,11 +319,11 @@ mod tests {
         let begun = tokio::time::Instant::now();
         let dripped = responses(&[FeedFault::SlowDrip], 1).await;
         assert_eq!(dripped[0].1, body().to_string());
-        assert!(begun.elapsed() > Duration::from_secs(45));
+        assert!(begun.elapsed() > update::fetch::Limits::PROVIDER.budget);
     }
 
     #[tokio::test]
-    async fn a_huge_body_is_larger_than_every_limit() {
+    async fn a_huge_body_has_more_than_16_mib() {
         let response = Faults::new(&[FeedFault::HugeBody])
             .respond(body(), POINTERS)
             .await;

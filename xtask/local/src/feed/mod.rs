@@ -1,8 +1,8 @@
 //! The built-in price feed: CoinGecko's `/simple/price` and CoinPaprika's `/tickers` over HTTP,
 //! with randomly walking prices and with faults on request.
 //!
-//! It reads the parameters that the update function sends. Its responses have the form of the recorded
-//! ones in `functions/update/samples`, and all prices have full precision.
+//! The feed reads the parameters that the update function sends. Its responses have the form of the
+//! recorded responses in `functions/update/samples`.
 
 mod coingecko;
 mod coinpaprika;

@@ -1,5 +1,5 @@
-//! The prices and rates from which the feed's random walk starts: one line for each coin, and one for
-//! each currency.
+//! The prices and rates at which the feed's random walk starts. A coin without a line here starts at one
+//! dollar, and so does the dollar's rate in a currency without a line.
 
 /// The data of a coin before the first step of the random walk, in US dollars.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -7,9 +7,9 @@ pub(super) struct OpeningPrice {
     /// The coin's id at CoinGecko.
     pub(super) id: &'static str,
     pub(super) price: f64,
-    /// Coins in circulation: the market capitalisation is price times supply.
+    /// The number of coins in circulation: the market capitalisation is price times supply.
     pub(super) supply: f64,
-    /// Percent over the 24 hours before the walk.
+    /// The change over the 24 hours before the walk, in percent.
     pub(super) change_24h: f64,
 }
 
@@ -22,8 +22,8 @@ const fn opening(id: &'static str, price: f64, supply: f64, change_24h: f64) -> 
     }
 }
 
-/// The prices of 2024-01-01. The first seven are from a recorded response of CoinGecko, and so is that
-/// of POL (under its old name MATIC). The others are rounded.
+/// The prices of 2024-01-01. The first eight are from a recorded response of CoinGecko, which has POL
+/// under its old name MATIC. The others are rounded.
 pub(super) const OPENING_PRICES: [OpeningPrice; 20] = [
     opening("bitcoin", 42_632.0, 19_586_781.0, 0.124_24),
     opening("ethereum", 2_301.14, 120_183_924.988_634, -0.171_95),
@@ -57,12 +57,11 @@ pub(super) const OPENING_PRICES: [OpeningPrice; 20] = [
 pub(super) struct OpeningRate {
     /// The value of one US dollar in the currency.
     pub(super) value: f64,
-    /// Percent over the 24 hours before the walk.
+    /// The change over the 24 hours before the walk, in percent.
     pub(super) change_24h: f64,
 }
 
-/// Returns the rounded rate of a currency on 2024-01-01. A currency that is not listed here begins at
-/// one dollar.
+/// Returns the rounded rate of a currency on 2024-01-01.
 pub(super) fn opening_rate(code: &str) -> OpeningRate {
     let (value, change_24h) = match code {
         "EUR" => (0.906, 0.21),
@@ -73,7 +72,6 @@ pub(super) fn opening_rate(code: &str) -> OpeningRate {
     OpeningRate { value, change_24h }
 }
 
-/// Returns the opening price of a coin. A coin that is not listed begins at one dollar.
 pub(super) fn opening_price(id: &'static str) -> OpeningPrice {
     OPENING_PRICES
         .into_iter()
@@ -132,6 +130,6 @@ mod tests {
                 compared += 1;
             }
         }
-        assert_eq!(compared, 3 * 8);
+        assert_eq!(compared, 3 * 8, "three values of each recorded coin");
     }
 }

@@ -11,11 +11,11 @@ use shared::timestamp::Timestamp;
 
 use super::opening_prices::{OpeningPrice, opening_price, opening_rate};
 
-/// The largest step of one second, as a share of the price. Steps are uniform, so a day of them
-/// moves a price by some 3 percent, as Bitcoin's price does in a day.
+/// The largest step of one second, as a share of the price. Steps are uniform random values. In a day,
+/// they move a price by some 3 percent, like Bitcoin's price.
 const MAX_STEP: f64 = 0.000_2;
 
-/// The largest step of one second for a rate, which moves by some 0.5 percent in a day.
+/// The largest step of one second for a rate. In a day, the steps move a rate by some 0.5 percent.
 const MAX_RATE_STEP: f64 = 0.000_03;
 
 /// The largest distance from the opening value, as a factor in both directions.
@@ -50,36 +50,37 @@ struct Walk {
     opening: f64,
     max_step: f64,
     value: f64,
-    /// The value at the beginning of each slot, the present slot last.
+    /// The value at the beginning of each slot of five minutes, the present slot last.
     samples: VecDeque<f64>,
 }
 
 impl Walk {
-    /// Creates a walk with samples of [`KEPT_SLOTS`]. They end at `opening`, and the change over
-    /// their last day is `change_24h`, in percent.
+    /// Creates a walk with [`KEPT_SLOTS`] past samples. The past ends at `opening`, and its change over
+    /// the last day is `change_24h` percent.
     fn new(random: &mut fastrand::Rng, opening: f64, change_24h: f64, max_step: f64) -> Self {
         // The sum of n random steps grows with the square root of n.
         let max_step_of_slot = max_step * f64::from(SLOT_SECONDS).sqrt();
-        let mut past: Vec<f64> = iter::successors(Some(0.0), |later| {
+        // The logarithms of value / opening, the newest first.
+        let mut logarithms: Vec<f64> = iter::successors(Some(0.0), |later| {
             Some(later - max_step_of_slot * (2.0 * random.f64() - 1.0))
         })
         .take(KEPT_SLOTS)
         .collect();
-        // Adds a trend to the last day, so that its change is `change_24h`.
-        let missing = -(1.0 + change_24h / 100.0).ln() - past[SLOTS_OF_A_DAY];
-        let mut bend = 0.0;
-        for (age, logarithm) in past.iter_mut().enumerate() {
+        // Adds a linear trend to the last day, so that the day's change is `change_24h`.
+        let trend = -(1.0 + change_24h / 100.0).ln() - logarithms[SLOTS_OF_A_DAY];
+        let mut added = 0.0;
+        for (age, logarithm) in logarithms.iter_mut().enumerate() {
             if age > 0 && age <= SLOTS_OF_A_DAY {
-                bend += missing / f64::from(24 * 60 / SLOT_MINUTES);
+                added += trend / f64::from(24 * 60 / SLOT_MINUTES);
             }
-            *logarithm += bend;
+            *logarithm += added;
         }
-        let samples = past.iter().rev().map(|logarithm| opening * logarithm.exp());
+        let values = logarithms.iter().map(|logarithm| opening * logarithm.exp());
         Self {
             opening,
             max_step,
             value: opening,
-            samples: samples.collect(),
+            samples: values.rev().collect(),
         }
     }
 
@@ -100,9 +101,9 @@ impl Walk {
         self.value / day_ago - 1.0
     }
 
-    /// Returns the samples before the present slot, the newest first: all of the last 25 hours, and
-    /// before them the last of every two hours. The charts show no other samples, and each sample is
-    /// an item that the start of the local stack writes.
+    /// Returns the samples before the present slot, the newest first: all samples of the last 25 hours,
+    /// and from earlier days the last sample of every two hours. The charts show no other samples, and
+    /// the start of the local stack has to write fewer items.
     fn past(&self, present: Slot) -> Vec<(Slot, f64)> {
         let ages = (0..).map(|age: u32| present.start().minus_seconds(age * SLOT_SECONDS));
         let samples = ages.zip(self.samples.iter().rev()).enumerate().skip(1);
@@ -121,12 +122,11 @@ pub(super) struct RandomWalk {
     random: fastrand::Rng,
     last_step: Timestamp,
     prices: Vec<(OpeningPrice, Walk)>,
-    /// By the code of the currency.
+    /// The walks of the rates by the code of their currency.
     rates: Vec<(&'static str, Walk)>,
 }
 
 impl RandomWalk {
-    /// Begins a walk at `start`.
     pub(super) fn new(seed: u64, start: Timestamp) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         let prices = COINS.iter().map(|coin| {
@@ -154,7 +154,7 @@ impl RandomWalk {
         prices.chain(self.rates.iter_mut().map(|(_, walk)| walk))
     }
 
-    /// Takes the steps until `now`; an earlier time than the last one changes nothing.
+    /// Takes one step for each second until `now`. A time before the last step changes nothing.
     pub(super) fn advance_to(&mut self, now: Timestamp) {
         let seconds = now.seconds_since(self.last_step).max(0);
         let steps = u32::try_from(seconds).unwrap_or(MAX_STEPS).min(MAX_STEPS);
@@ -273,7 +273,7 @@ mod tests {
         let walk = RandomWalk::new(1, at(0));
         let present = Slot::of(at(0));
         for (name, samples) in walk.past() {
-            // Every slot of 25 hours, and 12 of each earlier day.
+            // Every slot of 25 hours, and one of every two hours of the 167 hours before.
             assert_eq!(samples.len(), 300 + 83, "{name}");
             let (newest, value) = samples[0];
             assert_eq!(newest, Slot::of(present.start().minus_seconds(1)), "{name}");

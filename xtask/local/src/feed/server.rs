@@ -24,7 +24,7 @@ use crate::server::{self, Server, listen};
 const FIRST_PATH: &str = "/api/v3";
 const SECOND_PATH: &str = "/v1";
 
-/// The seed of the random walk. It is fixed, so that an odd price can be reproduced by another run.
+/// The seed of the random walk. It is fixed, so that another run can reproduce an odd price.
 const SEED: u64 = 1;
 
 /// A running feed.
@@ -36,8 +36,7 @@ pub struct FeedServer {
 }
 
 impl FeedServer {
-    /// Serves the feed on a port, with the faults of its two providers. Port 0 picks a free port.
-    /// The caller must be inside a tokio runtime.
+    /// Serves the feed on a port. Port 0 picks a free port. The caller must be inside a tokio runtime.
     pub fn start(port: u16, first: Faults, second: Faults) -> anyhow::Result<Self> {
         let listener = listen(port)?;
         let url = server::url(&listener)?;
@@ -66,8 +65,7 @@ impl FeedServer {
         &self.second_url
     }
 
-    /// Returns the samples of the last eight days, except those of the present five minutes, by the
-    /// partition key of their items.
+    /// Returns the samples of past prices and rates, by the partition key of their items.
     pub fn past(&self) -> Vec<(String, Samples)> {
         self.feed.read(|prices| {
             let past = prices.past().map(|(name, samples)| {
@@ -110,7 +108,7 @@ impl Feed {
 
     /// Advances the prices to the present and reads them.
     fn read<T>(&self, read: impl FnOnce(&RandomWalk) -> T) -> T {
-        // A panic of another request leaves the walk consistent.
+        // The walk is usable even if another request panicked while it held the lock.
         let mut prices = self.prices.lock().unwrap_or_else(PoisonError::into_inner);
         prices.advance_to((self.clock)());
         read(&prices)
@@ -195,6 +193,7 @@ mod tests {
             (&second.quotes, &second.skipped)
         );
         assert_eq!(response.rates.len(), CURRENCIES.len());
+        // CoinPaprika has no rates of the other currencies.
         assert_eq!(response.rates[..2], second.rates);
         assert_eq!(response.skipped, []);
         let priced: Vec<_> = response.quotes.iter().map(|quote| quote.symbol).collect();

@@ -44,7 +44,7 @@ impl Cors {
         })
     }
 
-    /// Replaces the CORS headers of a function's response.
+    /// Removes the function's CORS headers from its response, and adds the gateway's.
     pub(super) fn apply(&self, request: &HeaderMap, response: &mut HeaderMap) {
         let names: Vec<_> = response.keys().cloned().collect();
         for name in names {
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn only_options_with_an_origin_and_a_method_is_a_preflight() {
+    fn an_options_request_with_an_origin_and_a_requested_method_is_a_preflight() {
         let mut headers = origin();
         assert!(!is_preflight(&Method::OPTIONS, &headers));
         headers.insert(

@@ -1,7 +1,7 @@
 //! The event of a request: API Gateway's payload format 2.0
 //! (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>).
 //! Members that no function reads are left out: the cookies, the parameters, and in the request context
-//! the time and the data of the API.
+//! the time and the ids of the API.
 
 use std::net::IpAddr;
 
@@ -63,8 +63,8 @@ impl Received<'_> {
             "isBase64Encoded": false,
         });
         if !self.body.is_empty() {
-            // API Gateway decides by the content type. The difference does not matter, because no
-            // function reads a body.
+            // API Gateway chooses base64 by the content type. The difference does not matter, because
+            // no function reads a body.
             let text = std::str::from_utf8(self.body);
             event["isBase64Encoded"] = json!(text.is_err());
             event["body"] = text

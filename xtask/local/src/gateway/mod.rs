@@ -1,9 +1,9 @@
-//! API Gateway: turns HTTP requests into events for the functions, and their responses into
+//! API Gateway: turns HTTP requests into events for the functions, and the functions' responses into
 //! HTTP responses.
 //!
-//! It implements the part of HTTP APIs that our template uses, without throttling. In addition, it
-//! serves the API's description at `/openapi.json`, and the page at `/_local/`. On AWS, these paths
-//! respond 404.
+//! The gateway implements the part of HTTP APIs that our template uses, without throttling. In addition,
+//! it serves the API's description at `/openapi.json`, and the page at `/_local/`. On AWS, the API
+//! function gets the requests for these paths.
 
 mod cors;
 mod event;
@@ -54,12 +54,11 @@ const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("apigw-requestid")
 const MAX_HEADER_BYTES: usize = 10_240;
 const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
 
-/// The number of characters of a path that are logged. Clients put API keys into paths by mistake, and
-/// a key has 59 characters; the paths of all routes are shorter than this limit. For the same reason,
-/// the query is not logged.
+/// The largest number of logged characters of a path. The paths of all routes are shorter. An API key,
+/// which clients sometimes put into a path by mistake, has 59 characters and is cut. The query is not
+/// logged at all for the same reason.
 const MAX_LOGGED_PATH: usize = 32;
 
-/// An HTTP API.
 pub(crate) struct Gateway {
     /// The routes in the order in which they are tried.
     routes: Vec<(RouteKey, Route)>,
@@ -152,11 +151,8 @@ impl Gateway {
         let Some((_, route)) = route else {
             return response::from_gateway(StatusCode::NOT_FOUND, "Not Found");
         };
-        let started = Instant::now();
         let response = route.invoke(received).await;
-        let latency = started.elapsed();
-        self.recent
-            .add_response(&route.key, response.status(), latency);
+        self.recent.add_response(&route.key, response.status());
         response
     }
 }
@@ -195,8 +191,8 @@ async fn handle(
     if page::is_for_page(&request) {
         return state.1.respond(request).await;
     }
-    // This is no axum route: axum would add an `Allow` header to the function's responses to other
-    // methods on this path.
+    // This path is not an axum route, because axum would add an `Allow` header to the function's
+    // responses to other methods.
     if request.uri().path() == DESCRIPTION_PATH
         && [Method::GET, Method::HEAD].contains(request.method())
     {
@@ -232,8 +228,8 @@ fn logged_path(path: &str) -> Cow<'_, str> {
     }
 }
 
-/// Returns 16 random characters, like the request ids of API Gateway. They are no secret, so the
-/// generator need not be a cryptographic one.
+/// Returns 16 random characters, like the request ids of API Gateway. Request ids are not secret, so
+/// the random generator need not be cryptographic.
 fn new_request_id() -> String {
     let mut bytes = [0; 12];
     fastrand::fill(&mut bytes);

@@ -1,4 +1,4 @@
-//! A function's response as an HTTP response, by the rules of payload format 2.0. Parts that
+//! Converts a function's response to an HTTP response, by the rules of payload format 2.0. Parts that
 //! our functions do not use (cookies, responses without a status code) are not supported.
 
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ struct FunctionResponse {
     is_base64_encoded: bool,
 }
 
-/// Converts a function's response to an HTTP response, or returns `None` if it is malformed.
+/// Returns `None` if the function's response is malformed.
 pub(super) fn from_function(response: Value) -> Option<Response<Body>> {
     let function: FunctionResponse = serde_json::from_value(response).ok()?;
     let body = function.body.unwrap_or_default();

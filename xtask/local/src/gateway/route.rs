@@ -6,8 +6,7 @@
 
 use anyhow::bail;
 
-/// A route key. The order is that of preference: literals before parameters, and `$default`
-/// last.
+/// A route key. A smaller key takes precedence: literals before parameters, and `$default` last.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum RouteKey {
     /// `METHOD /path`.
@@ -75,8 +74,7 @@ impl Segment {
 mod tests {
     use super::*;
 
-    /// Returns the first route that matches, in the order of preference.
-    fn best(keys: &[&'static str], method: &str, path: &str) -> Option<&'static str> {
+    fn most_specific(keys: &[&'static str], method: &str, path: &str) -> Option<&'static str> {
         let mut routes: Vec<_> = keys
             .iter()
             .map(|key| (RouteKey::parse(key).unwrap(), *key))
@@ -108,7 +106,11 @@ mod tests {
                 ("GET", "/", "GET /"),
                 ("PUT", "/", "$default"),
             ] {
-                assert_eq!(best(&keys, method, path), Some(expected), "{method} {path}");
+                assert_eq!(
+                    most_specific(&keys, method, path),
+                    Some(expected),
+                    "{method} {path}"
+                );
             }
             keys.reverse();
         }
@@ -123,7 +125,7 @@ mod tests {
             ("GET", "*"),
         ] {
             assert_eq!(
-                best(&["GET /prices"], method, path),
+                most_specific(&["GET /prices"], method, path),
                 None,
                 "{method} {path}"
             );

@@ -8,9 +8,9 @@ use crate::plan::FunctionPlan;
 pub(super) const REGION: &str = "us-east-1";
 
 /// Returns the variables that Lambda sets
-/// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>), those of the template,
-/// and the base URL of the table. A process inherits no other variable, so that those of this machine
-/// do not change what a function does. The caller sets `AWS_LAMBDA_RUNTIME_API`.
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>), the variables of the
+/// template, and the base URL of the table. The caller sets `AWS_LAMBDA_RUNTIME_API`. A process inherits
+/// no variable of this machine, so that none changes what the function does.
 pub fn environment_variables(
     plan: &FunctionPlan,
     table_endpoint: &str,

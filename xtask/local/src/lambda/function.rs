@@ -1,4 +1,4 @@
-//! A function that can be invoked: reuses idle instances, and starts new ones if none is idle.
+//! A function that can be invoked: reuses idle instances, and starts a new instance if none is idle.
 
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,7 +14,6 @@ use crate::binaries::Binary;
 /// The time that running invocations get when the stack stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A function that can be invoked.
 pub(crate) struct Function {
     instances: Mutex<Instances>,
     /// One permit for each invocation that may run at the same time.
@@ -41,8 +40,8 @@ impl Function {
         }))
     }
 
-    /// Replaces the binary: starts an instance of the new binary, and then sends events only to
-    /// its instances. Instances of the old binary finish their invocations.
+    /// Replaces the binary: starts an instance of the new binary, and then sends new events only to
+    /// instances of that binary. Instances of the old binary finish their invocations.
     ///
     /// # Errors
     ///
@@ -90,7 +89,7 @@ impl Function {
         result
     }
 
-    /// Keeps an instance for the next event, or returns it if it can take no more events.
+    /// Keeps an instance for the next event, or returns it to be stopped.
     fn put_back(&self, mut instance: Instance) -> Option<Instance> {
         let mut instances = self.lock();
         if !instance.is_usable() || !instance.has_config(&instances.config) {
@@ -111,7 +110,7 @@ impl Function {
         Instance::start(&config).await
     }
 
-    /// Takes the instance that was used last, because its caches are warm. Lambda prefers it, too.
+    /// Takes the instance that was used last, because its caches are warm.
     fn take_idle(&self) -> Option<Instance> {
         self.lock().idle.pop()
     }

@@ -27,13 +27,13 @@ use crate::recent::{Process, Recent};
 /// The timeout of a start, as in Lambda.
 const INIT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The longest single wait for the simulator. The simulator misses a wake-up just before a wait
+/// The longest single wait for the simulator. A wake-up is lost if it happens just before a wait
 /// begins, so waits are short and repeated.
 const WAIT_INTERVAL: Duration = Duration::from_millis(20);
 
-/// The trace id of every event. In Lambda, each event has its own. The runtime writes the id into the
-/// process's environment, and glibc never frees an earlier value. With different ids, memory would
-/// grow by some 140 bytes an event, which would hide a leak in our own code.
+/// The trace id of every event. In Lambda, each event has its own id. The Lambda runtime writes the id
+/// into the process's environment, and glibc never frees an earlier value. Different ids would therefore
+/// cost some 140 bytes of memory an event, and would hide a leak in our own code.
 const TRACE_ID: &str = "Root=1-00000000-000000000000000000000000;Sampled=0";
 
 /// A function and everything that its instances need.
@@ -44,13 +44,12 @@ pub(crate) struct FunctionConfig {
     pub(crate) binary: Binary,
     /// The base URL of the DynamoDB API.
     pub(crate) table_endpoint: String,
-    /// The address of the table if this process serves it. Calls of other tables are not recorded,
-    /// because the recording proxy would hide how connections to them fail.
+    /// The address of the table if this process serves it. Calls of another table are not recorded,
+    /// because the recording proxy would hide how a connection to that table fails.
     pub(crate) own_table: Option<SocketAddr>,
     pub(crate) recent: Arc<Recent>,
 }
 
-/// An execution environment.
 pub(super) struct Instance {
     simulator: Simulator,
     child: Child,
@@ -212,10 +211,9 @@ impl Instance {
         })
     }
 
-    /// Kills the process, as Lambda does, and stops the Runtime API. Returns the log lines that
-    /// were held back.
+    /// Kills the process, and stops the Runtime API. Returns the log lines that were held back.
     pub(super) async fn stop(mut self) -> Vec<String> {
-        // Both fail only for a process that has already ended.
+        // The two calls fail only for a process that has already ended.
         let _ = self.child.start_kill();
         let _ = self.child.wait().await;
         let held = self.logs.finish().await;
@@ -224,7 +222,7 @@ impl Instance {
     }
 }
 
-/// Waits for `result`, but no longer than the process runs and than `limit`.
+/// Waits for `result` until the process ends, at most for `limit`.
 async fn while_running<T>(
     child: &mut Child,
     limit: Duration,

@@ -79,8 +79,8 @@ fn print(process: &Process, line: &str) {
     output::progress(format_args!("{:>6} | {shown}", process.function()));
 }
 
-/// Removes the `_aws` member from a line in CloudWatch's embedded metric format. It is a third
-/// of the line and tells CloudWatch which other members are metrics.
+/// Removes the `_aws` member from a line in CloudWatch's embedded metric format. The member is a third
+/// of the line, and only tells CloudWatch which other members are metrics.
 fn without_metric_envelope(line: &str) -> Cow<'_, str> {
     if line.starts_with(r#"{"_aws":"#)
         && let Ok(mut members) = serde_json::from_str::<Map<String, Value>>(line)
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_member_aws_of_a_metric_line_is_removed() {
+    fn only_the_aws_member_of_a_metric_line_is_removed() {
         let line = r#"{"_aws":{"Timestamp":1},"Requests":1.0,"level":"INFO"}"#;
         let shown = without_metric_envelope(line);
         assert_eq!(shown, r#"{"Requests":1.0,"level":"INFO"}"#);

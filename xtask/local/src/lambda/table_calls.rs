@@ -46,7 +46,7 @@ async fn accept(listener: TcpListener, table: SocketAddr, process: Process) {
     }
 }
 
-/// Forwards a connection until one side closes it. Its calls follow each other, and none overlap.
+/// Forwards a connection until one side closes it. The calls on one connection never overlap.
 async fn forward(mut client: TcpStream, table: SocketAddr, process: Process) -> io::Result<()> {
     let mut server = TcpStream::connect(table).await?;
     client.set_nodelay(true)?;

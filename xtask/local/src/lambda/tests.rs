@@ -1,4 +1,4 @@
-//! Functions as real processes behind the Runtime API.
+//! Tests of functions as real processes behind the Runtime API.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 use super::{Function, FunctionConfig};
 use crate::plan::{FunctionPlan, Pool};
 
-/// Returns a function whose binary is `fixtures/runtime.bash`. The event selects what the function
-/// does: `fail` returns an error, `crash` exits without a response, `leave` responds with the pid and
-/// exits, and any other event is part of the response. In the environment `broken`, the function exits
-/// at its start.
+/// Returns a function whose binary is `fixtures/runtime.bash`. A word in the event selects what the
+/// function does: `fail` returns an error, `crash` exits without a response, `leave` responds with the
+/// pid and exits, `hang` never responds, and `wait` responds when a file exists. Any other event becomes
+/// part of the response. In the environment `broken`, the function exits at its start.
 pub(crate) fn config(timeout: Duration, environment: &str) -> FunctionConfig {
     let fixture = "src/lambda/fixtures/runtime.bash";
     FunctionConfig {

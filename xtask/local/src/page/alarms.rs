@@ -1,5 +1,5 @@
-//! Evaluates alarms of prod over the events of the local stack. The result is approximate: the periods
-//! end now, while CloudWatch aligns periods to the clock and waits for late metrics.
+//! Evaluates the alarms of prod over the metrics of the local stack. The result is approximate: here, the
+//! last period ends now. CloudWatch aligns periods to the clock and waits for late metrics.
 
 use std::time::{Duration, Instant};
 
@@ -17,14 +17,13 @@ use crate::recent::{EMITTED, Measurement, Metric};
 pub(super) struct Alarm {
     name: String,
     description: String,
-    /// The values to watch; `None` if the local stack does not have them.
+    /// `None` if the local stack lacks a metric of the alarm.
     watched: Option<Watched>,
 }
 
+/// The condition of an alarm.
 struct Watched {
-    /// The metrics of the expression: the id, the metric, and whether the statistic is the maximum
-    /// (otherwise it is the sum).
-    metrics: Vec<(String, Metric, bool)>,
+    metrics: Vec<WatchedMetric>,
     expression: String,
     period: Duration,
     periods: u32,
@@ -34,6 +33,14 @@ struct Watched {
     includes_threshold: bool,
     /// Whether a period without a value breaches.
     missing_breaches: bool,
+}
+
+struct WatchedMetric {
+    /// The id in the expression.
+    id: String,
+    metric: Metric,
+    /// Whether the statistic is the maximum; otherwise it is the sum.
+    is_maximum: bool,
 }
 
 #[derive(Deserialize)]
@@ -71,7 +78,7 @@ struct MetricStat {
 }
 
 /// Reads the alarms of prod, because dev has none.
-pub(super) fn of_prod() -> anyhow::Result<Vec<Alarm>> {
+pub(super) fn read_prod() -> anyhow::Result<Vec<Alarm>> {
     let settings = Environment::Prod.settings();
     let rendered = stack::service(&settings, &Artifacts::placeholder()).render()?;
     let resources = rendered.as_value()["Resources"].as_object();
@@ -101,7 +108,7 @@ impl Alarm {
         }
         let watched = Watched::new(&properties);
         if let Some(watched) = &watched {
-            // An expression that cannot be evaluated is an error here already.
+            // Reports an expression that cannot be evaluated, so that `show` cannot fail.
             watched.is_breached(&[], Instant::now())?;
         }
         Ok(Self {
@@ -115,7 +122,6 @@ impl Alarm {
     /// metric of the alarm.
     pub(super) fn show(&self, measurements: &[Measurement], now: Instant) -> Value {
         let is_breached = |watched: &Watched| watched.is_breached(measurements, now);
-        // The evaluation cannot fail here, because `read` has evaluated the same expression.
         let is_breached = self.watched.as_ref().map(is_breached).and_then(Result::ok);
         let state = is_breached.map(|is_breached| if is_breached { "ALARM" } else { "OK" });
         json!({"name": self.name, "description": self.description, "state": state})
@@ -128,8 +134,11 @@ impl Watched {
         let stats = properties.metrics.iter();
         let stats = stats.filter_map(|query| Some((&query.id, query.metric_stat.as_ref()?)));
         let metrics = stats.clone().map(|(id, stat)| {
-            let metric = metric(&stat.metric)?;
-            Some((id.clone(), metric, stat.stat == "Maximum"))
+            Some(WatchedMetric {
+                id: id.clone(),
+                metric: read_metric(&stat.metric)?,
+                is_maximum: stat.stat == "Maximum",
+            })
         });
         let mut expressions = properties.metrics.iter();
         let evaluated = properties.evaluation_periods;
@@ -150,12 +159,12 @@ impl Watched {
         for period in 0..self.periods {
             let ages = self.period * period..self.period * (period + 1);
             let value = |id: &str| {
-                let (_, metric, is_maximum) = self.metrics.iter().find(|(own, ..)| own == id)?;
+                let watched = self.metrics.iter().find(|watched| watched.id == id)?;
                 let values = measurements.iter().filter(|measurement| {
                     let age = now.saturating_duration_since(measurement.at);
-                    measurement.metric == *metric && ages.contains(&age)
+                    measurement.metric == watched.metric && ages.contains(&age)
                 });
-                let combine = if *is_maximum {
+                let combine = if watched.is_maximum {
                     f64::max
                 } else {
                     |sum, value| sum + value
@@ -175,8 +184,8 @@ impl Watched {
     }
 }
 
-/// Reads a metric; `None` if the local stack lacks it.
-fn metric(metric: &Value) -> Option<Metric> {
+/// Returns `None` if the local stack lacks the metric.
+fn read_metric(metric: &Value) -> Option<Metric> {
     let dimension = |name: &str| {
         let dimensions = metric["Dimensions"].as_array()?;
         let named = dimensions
@@ -191,23 +200,23 @@ fn metric(metric: &Value) -> Option<Metric> {
             namespace: "AWS/Lambda",
             name: find(&["Errors"])?,
             // The logical id of the function `api` is `ApiFunction`.
-            of: targets(dimension("FunctionName")?)
+            source: targets(dimension("FunctionName")?)
                 .next()
                 .map(|id| id.trim_end_matches("Function").to_lowercase()),
         },
-        "AWS/ApiGateway" => Metric {
-            namespace: "AWS/ApiGateway",
-            name: find(&["Count", "5xx"])?,
-            of: dimension("Method")
-                .zip(dimension("Resource"))
-                .and_then(|(method, path)| {
-                    Some(format!("{} {}", method.as_str()?, path.as_str()?))
-                }),
-        },
+        "AWS/ApiGateway" => {
+            Metric {
+                namespace: "AWS/ApiGateway",
+                name: find(&["Count", "5xx"])?,
+                source: dimension("Method").zip(dimension("Resource")).and_then(
+                    |(method, path)| Some(format!("{} {}", method.as_str()?, path.as_str()?)),
+                ),
+            }
+        }
         NAMESPACE => Metric {
             namespace: NAMESPACE,
             name: find(&EMITTED)?,
-            of: None,
+            source: None,
         },
         _ => return None,
     })
@@ -217,8 +226,8 @@ fn metric(metric: &Value) -> Option<Metric> {
 mod tests {
     use super::*;
 
-    /// Returns the state of an alarm after these values: the namespace and the name of the metric,
-    /// its function or route, the age in minutes, and the value.
+    /// Returns the state of an alarm after these values. A value is the namespace and the name of a
+    /// metric, its function or route, the value's age in minutes, and the value.
     fn state(
         alarm: &str,
         values: &[(&'static str, &'static str, Option<&str>, u64, f64)],
@@ -226,18 +235,18 @@ mod tests {
         let now = Instant::now() + Duration::from_hours(1);
         let values = values
             .iter()
-            .map(|(namespace, name, of, minutes, value)| Measurement {
+            .map(|(namespace, name, source, minutes, value)| Measurement {
                 at: now.checked_sub(Duration::from_mins(*minutes)).unwrap(),
                 metric: Metric {
                     namespace,
                     name,
-                    of: of.map(str::to_owned),
+                    source: source.map(str::to_owned),
                 },
                 value: *value,
             });
-        let alarms = of_prod().unwrap();
-        let mut alarms = alarms.iter();
-        let alarm = alarms.find(|one| one.name == format!("crypto-watch-{alarm}-prod"));
+        let alarms = read_prod().unwrap();
+        let name = format!("crypto-watch-{alarm}-prod");
+        let alarm = alarms.iter().find(|alarm| alarm.name == name);
         alarm.unwrap().show(&values.collect::<Vec<_>>(), now)["state"].take()
     }
 
@@ -252,11 +261,14 @@ mod tests {
 
     #[test]
     fn a_price_age_that_is_high_or_no_longer_measured_raises_the_alarm() {
-        let age = |minutes, age| state("price-age", &[(NAMESPACE, "PriceAge", None, minutes, age)]);
-        assert_eq!(age(1, 30.0), "OK");
-        assert_eq!(age(14, 30.0), "OK");
-        assert_eq!(age(16, 30.0), "ALARM");
-        assert_eq!(age(1, 901.0), "ALARM");
+        let after = |minutes, age_seconds| {
+            let value = (NAMESPACE, "PriceAge", None, minutes, age_seconds);
+            state("price-age", &[value])
+        };
+        assert_eq!(after(1, 30.0), "OK");
+        assert_eq!(after(14, 30.0), "OK");
+        assert_eq!(after(16, 30.0), "ALARM");
+        assert_eq!(after(1, 901.0), "ALARM");
     }
 
     #[test]
@@ -274,9 +286,9 @@ mod tests {
     fn failed_requests_raise_the_alarm_except_those_of_the_health_route() {
         let after = |route: &'static str| {
             let minute = |minutes| {
-                [None, Some(route)].map(|of| {
-                    let name = |name| ("AWS/ApiGateway", name, of, minutes, 20.0);
-                    [name("Count"), name("5xx")]
+                [None, Some(route)].map(|source| {
+                    let twenty = |name| ("AWS/ApiGateway", name, source, minutes, 20.0);
+                    [twenty("Count"), twenty("5xx")]
                 })
             };
             let values = [1, 2].map(|minutes| minute(minutes).concat());
@@ -296,7 +308,7 @@ mod tests {
             "provider-failures",
         ];
         let evaluated = evaluated.map(|name| format!("crypto-watch-{name}-prod"));
-        for alarm in of_prod().unwrap() {
+        for alarm in read_prod().unwrap() {
             let state = alarm.show(&[], Instant::now())["state"].take();
             let is_evaluated = evaluated.contains(&alarm.name);
             assert_eq!(state.is_string(), is_evaluated, "{}", alarm.name);

@@ -19,7 +19,6 @@ use shared::timestamp::Timestamp;
 /// history are the newest.
 const MAX_SHOWN: usize = 60;
 
-/// A reader of the table.
 pub(super) struct Items {
     client: Client,
     table: String,
@@ -48,16 +47,16 @@ impl Items {
             let item: Item = item
                 .iter()
                 .filter(|(name, _)| *name != SECRET_HASH)
-                .map(|(name, value)| (name.clone(), json_of(value)))
+                .map(|(name, value)| (name.clone(), to_json(value)))
                 .collect();
             kinds.entry(kind(&item)).or_default().push(item);
         }
         let mut shown = Map::new();
-        let of_keys = kinds.values().flatten();
-        let of_keys: Vec<_> = of_keys
+        let key_items = kinds.values().flatten();
+        let key_items: Vec<_> = key_items
             .filter(|item| text(item, PK).starts_with(API_KEY_PREFIX))
             .collect();
-        let keys = self.keys(&of_keys);
+        let keys = self.keys(&key_items);
         for (kind, mut items) in kinds {
             items.sort_by(|left, right| text(right, SK).cmp(text(left, SK)));
             let count = items.len();
@@ -67,16 +66,16 @@ impl Items {
         Ok(json!({"kinds": shown, "keys": keys}))
     }
 
-    /// Returns the API keys with their limits and the remaining requests of this minute. `of_keys`
-    /// are all items that belong to keys.
-    fn keys(&self, of_keys: &[&Item]) -> Vec<Value> {
+    /// Returns the API keys with their limits and the remaining requests of this minute. A key has an
+    /// item for itself, and one for each minute in which it was used.
+    fn keys(&self, key_items: &[&Item]) -> Vec<Value> {
         let window = rate_limit_sk(&Window::at(Timestamp::now()).minute());
-        let keys = of_keys.iter().filter(|item| text(item, SK) == METADATA);
+        let keys = key_items.iter().filter(|item| text(item, SK) == METADATA);
         let rows = keys.map(|key| {
             let id = text(key, KEY_ID);
             let own = key.get(RATE_LIMIT_PER_MINUTE).and_then(Value::as_u64);
             let limit = own.or(self.default_limit);
-            let count = of_keys
+            let count = key_items
                 .iter()
                 .find(|item| text(item, PK) == api_key_pk(id) && text(item, SK) == window);
             let count = count.and_then(|item| item.get(REQUEST_COUNT)?.as_u64());
@@ -95,14 +94,14 @@ impl Items {
 
 /// Returns the kind of an item by its keys, such as `PRICE` or `PRICE HISTORY`.
 fn kind(item: &Item) -> String {
-    let of_pk = text(item, PK).split('#').next().unwrap_or_default();
+    let subject = text(item, PK).split('#').next().unwrap_or_default();
     let sk = text(item, SK);
     match [HISTORY_PREFIX, RATE_LIMIT_PREFIX]
         .into_iter()
         .find(|prefix| sk.starts_with(prefix))
     {
-        Some(prefix) => format!("{of_pk} {}", prefix.trim_end_matches('#')),
-        None => of_pk.to_owned(),
+        Some(prefix) => format!("{subject} {}", prefix.trim_end_matches('#')),
+        None => subject.to_owned(),
     }
 }
 
@@ -110,9 +109,9 @@ fn text<'a>(item: &'a Item, name: &str) -> &'a str {
     item.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// Converts an attribute to JSON. Decimals and integers of more than 64 bits stay text, because
+/// Converts an attribute to JSON. Decimals and integers of more than 64 bits become text, because
 /// JavaScript would round them.
-fn json_of(value: &AttributeValue) -> Value {
+fn to_json(value: &AttributeValue) -> Value {
     match value {
         AttributeValue::S(text) => json!(text),
         AttributeValue::N(number) => number

@@ -4,12 +4,12 @@
 
 type Value = Result<Option<f64>, String>;
 
-/// Evaluates an expression. `metric` returns the value of an id, or `None` for missing data,
-/// which arithmetic and comparisons treat as 0.
+/// Evaluates an expression. `metric` returns the value of an id, or `None` for missing data. Arithmetic
+/// and comparisons treat missing data as 0.
 ///
 /// # Errors
 ///
-/// Fails if the expression uses another part of metric math.
+/// Fails if the expression uses a part of metric math that this module lacks.
 pub(crate) fn evaluate(expression: &str, metric: &dyn Fn(&str) -> Option<f64>) -> Value {
     let mut parser = Parser {
         rest: expression,
@@ -36,7 +36,7 @@ impl<'a> Parser<'a> {
             (">", f64::gt),
             ("<", f64::lt),
         ] {
-            if self.takes(operator) {
+            if self.take(operator) {
                 let (left, right) = (left.unwrap_or(0.0), self.sum()?.unwrap_or(0.0));
                 return Ok(Some(if holds(&left, &right) { 1.0 } else { 0.0 }));
             }
@@ -47,9 +47,9 @@ impl<'a> Parser<'a> {
     fn sum(&mut self) -> Value {
         let mut left = self.product()?;
         loop {
-            if self.takes("+") {
+            if self.take("+") {
                 left = Some(left.unwrap_or(0.0) + self.product()?.unwrap_or(0.0));
-            } else if self.takes("-") {
+            } else if self.take("-") {
                 left = Some(left.unwrap_or(0.0) - self.product()?.unwrap_or(0.0));
             } else {
                 return Ok(left);
@@ -60,9 +60,9 @@ impl<'a> Parser<'a> {
     fn product(&mut self) -> Value {
         let mut left = self.atom()?;
         loop {
-            if self.takes("*") {
+            if self.take("*") {
                 left = Some(left.unwrap_or(0.0) * self.atom()?.unwrap_or(0.0));
-            } else if self.takes("/") {
+            } else if self.take("/") {
                 let divisor = self.atom()?.unwrap_or(0.0);
                 // A division by zero drops the data point.
                 left = (divisor != 0.0).then(|| left.unwrap_or(0.0) / divisor);
@@ -73,7 +73,7 @@ impl<'a> Parser<'a> {
     }
 
     fn atom(&mut self) -> Value {
-        if self.takes("(") {
+        if self.take("(") {
             let value = self.comparison()?;
             self.expect(")")?;
             return Ok(value);
@@ -102,7 +102,7 @@ impl<'a> Parser<'a> {
     fn arguments(&mut self) -> Result<Vec<Option<f64>>, String> {
         self.expect("(")?;
         let mut arguments = vec![self.comparison()?];
-        while self.takes(",") {
+        while self.take(",") {
             arguments.push(self.comparison()?);
         }
         self.expect(")")?;
@@ -117,7 +117,8 @@ impl<'a> Parser<'a> {
         word
     }
 
-    fn takes(&mut self, token: &str) -> bool {
+    /// Returns true if the token follows, and then moves past it.
+    fn take(&mut self, token: &str) -> bool {
         match self.rest.trim_start().strip_prefix(token) {
             Some(rest) => {
                 self.rest = rest;
@@ -128,7 +129,7 @@ impl<'a> Parser<'a> {
     }
 
     fn expect(&mut self, token: &str) -> Result<(), String> {
-        if self.takes(token) {
+        if self.take(token) {
             return Ok(());
         }
         Err(format!("{token} is missing at {:?}", self.rest))

@@ -1,9 +1,11 @@
 //! The page at `/_local/`: its files, and the endpoints of its data below `/_local/api/`.
 //!
-//! Another site that is open in the same browser must not read or drive the stack. So the `Host`
-//! must be an address of this machine, each endpoint requires a token that only the page has, and
-//! no response allows another origin. If other machines can connect, the page itself requires the
-//! token, which only the URL in the terminal has.
+//! Another site in the same browser must not read or control the stack:
+//!
+//! - The `Host` must be an address of this machine.
+//! - Each endpoint requires a token that only the page has.
+//! - No response allows another origin.
+//! - If other machines can connect, the page itself requires the token. The URL in the terminal has it.
 
 mod alarms;
 mod items;
@@ -51,8 +53,8 @@ const REFERENCE_PATH: &str = "/_local/reference/";
 /// The header with the token.
 const TOKEN_HEADER: &str = "x-local-token";
 
-/// Requests per minute of the page's own key. The page does not use the key that the command prints,
-/// because it would use up that key's limit.
+/// Requests per minute of the page's own key. With the key that the command prints, the page would use
+/// up that key's limit.
 const PAGE_LIMIT: NonZeroU32 = NonZeroU32::new(3_000).unwrap();
 
 /// The largest size of a request's body in bytes.
@@ -96,14 +98,13 @@ pub(crate) struct Page {
     alarms: Vec<Alarm>,
 }
 
-/// The query of the page.
 #[derive(Deserialize)]
 struct PageQuery {
     token: String,
 }
 
-/// A request to switch one fault on or off. No request sets all faults, because requests can overtake
-/// each other.
+/// A request that switches one fault on or off. No request sets all faults, because one request could
+/// overtake another.
 #[derive(Deserialize)]
 struct Switch {
     provider: FeedProvider,
@@ -119,13 +120,13 @@ enum FeedProvider {
     Second,
 }
 
-/// Returns true for a request of the page, and for a browser's request of `/`.
+/// Returns true for a path of the page, and if a browser opens `/`.
 pub(crate) fn is_for_page(request: &Request) -> bool {
     let path = request.uri().path();
     path.starts_with(PATH) || path == PATH.trim_end_matches('/') || is_browser_at_root(request)
 }
 
-/// Returns true if a browser opens `/`. A browser prefers HTML, and other clients do not request it.
+/// Returns true if a browser opens `/`. Only a browser prefers HTML.
 fn is_browser_at_root(request: &Request) -> bool {
     let accept = request.headers().get(ACCEPT);
     let prefers_html = accept.is_some_and(|accept| accept.as_bytes().starts_with(b"text/html"));
@@ -151,7 +152,7 @@ impl Page {
             run_now: config.run_now,
             recent: config.recent,
             build_error: config.build_error,
-            alarms: alarms::of_prod()?,
+            alarms: alarms::read_prod()?,
         })
     }
 
@@ -159,42 +160,42 @@ impl Page {
     pub(crate) async fn respond(&self, request: Request) -> Response<Body> {
         let (parts, body) = request.into_parts();
         if !header(&parts, HOST.as_str()).is_some_and(|host| self.endpoint.has_host(host)) {
-            return refuse(StatusCode::MISDIRECTED_REQUEST, "Host is not this machine");
+            return error_response(StatusCode::MISDIRECTED_REQUEST, "Host is not this machine");
         }
         let path = parts.uri.path();
         if let Some(endpoint) = path.strip_prefix(API_PATH) {
-            if let Err(reason) = self.check(&parts) {
-                return refuse(StatusCode::FORBIDDEN, reason);
+            if let Err(reason) = self.check_sender(&parts) {
+                return error_response(StatusCode::FORBIDDEN, reason);
             }
             let Ok(body) = to_bytes(body, MAX_BODY_BYTES).await else {
-                return refuse(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large");
+                return error_response(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large");
             };
             return self.respond_with_data(&parts.method, endpoint, &body).await;
         }
         if ![Method::GET, Method::HEAD].contains(&parts.method) {
-            return refuse(StatusCode::METHOD_NOT_ALLOWED, "only GET is allowed");
+            return error_response(StatusCode::METHOD_NOT_ALLOWED, "only GET is allowed");
         }
         if let Some(file) = path.strip_prefix(REFERENCE_PATH) {
             return reference::respond(file)
-                .unwrap_or_else(|| refuse(StatusCode::NOT_FOUND, "no such file"));
+                .unwrap_or_else(|| error_response(StatusCode::NOT_FOUND, "no such file"));
         }
         match path {
-            PATH if !self.is_allowed(&parts.uri) => refuse(
+            PATH if !self.may_open(&parts.uri) => error_response(
                 StatusCode::FORBIDDEN,
                 "the page needs its token: open the URL that `cargo xtask local` prints as Page",
             ),
             PATH => match self.html().await {
-                Ok(html) => file("text/html; charset=utf-8", html),
-                Err(error) => failed(&error),
+                Ok(html) => file_response("text/html; charset=utf-8", html),
+                Err(error) => internal_error(&error),
             },
-            "/_local/page.css" => file("text/css; charset=utf-8", CSS),
-            "/_local/page.js" => file("text/javascript; charset=utf-8", SCRIPT),
+            "/_local/page.css" => file_response("text/css; charset=utf-8", CSS),
+            "/_local/page.js" => file_response("text/javascript; charset=utf-8", SCRIPT),
             CERTIFICATE_PATH => match self.endpoint.certificate() {
-                Some(certificate) => file(
+                Some(certificate) => file_response(
                     "application/x-x509-ca-cert",
                     certificate.authority().to_owned(),
                 ),
-                None => refuse(StatusCode::NOT_FOUND, "the stack runs without --https"),
+                None => error_response(StatusCode::NOT_FOUND, "the stack runs without --https"),
             },
             "/" | "/_local" => {
                 let headers = [
@@ -204,12 +205,12 @@ impl Page {
                 ];
                 (StatusCode::FOUND, headers).into_response()
             }
-            _ => refuse(StatusCode::NOT_FOUND, "no such file"),
+            _ => error_response(StatusCode::NOT_FOUND, "no such file"),
         }
     }
 
-    /// Checks that the page itself sent a request to an endpoint.
-    fn check(&self, parts: &Parts) -> Result<(), &'static str> {
+    /// Checks that the page itself sent a request.
+    fn check_sender(&self, parts: &Parts) -> Result<(), &'static str> {
         if header(parts, TOKEN_HEADER) != Some(&self.endpoint.token().reveal()) {
             return Err("the token of the page is missing or wrong");
         }
@@ -222,7 +223,7 @@ impl Page {
     }
 
     /// Returns true if the client may open the page, which contains the token and the keys.
-    fn is_allowed(&self, uri: &Uri) -> bool {
+    fn may_open(&self, uri: &Uri) -> bool {
         let has_token = || {
             let query = Query::<PageQuery>::try_from_uri(uri);
             query.is_ok_and(|query| query.token == self.endpoint.token().reveal())
@@ -237,20 +238,20 @@ impl Page {
         body: &[u8],
     ) -> Response<Body> {
         match (method.as_str(), endpoint) {
-            ("GET", "state") => data(&self.state()),
+            ("GET", "state") => json_response(&self.state()),
             ("GET", "table") => match self.items.read().await {
-                Ok(items) => data(&items),
-                Err(error) => failed(&error),
+                Ok(items) => json_response(&items),
+                Err(error) => internal_error(&error),
             },
             ("POST", "update") => {
                 self.run_now.notify_one();
-                data(&json!({}))
+                json_response(&json!({}))
             }
             ("POST", "fault") => match self.switch_fault(body) {
-                Ok(()) => data(&self.state()),
-                Err(reason) => refuse(StatusCode::BAD_REQUEST, &reason),
+                Ok(()) => json_response(&self.state()),
+                Err(reason) => error_response(StatusCode::BAD_REQUEST, &reason),
             },
-            _ => refuse(StatusCode::NOT_FOUND, "no such endpoint"),
+            _ => error_response(StatusCode::NOT_FOUND, "no such endpoint"),
         }
     }
 
@@ -261,8 +262,8 @@ impl Page {
         let own_key = self.own_key.get_or_try_init(create).await?;
         let certificate = self.endpoint.certificate().map(Certificate::path);
         let certificate = certificate.and_then(Path::to_str).unwrap_or_default();
-        // No value needs escaping in HTML: the token and the keys are letters, digits and
-        // underscores, and the path is that of a temporary file.
+        // No value needs escaping in HTML: the token and the keys have only letters, digits and
+        // underscores, and the certificate is a temporary file.
         Ok(HTML
             .replace("{certificate}", certificate)
             .replace("{token}", &self.endpoint.token().reveal())
@@ -317,7 +318,7 @@ fn header<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
     parts.headers.get(name)?.to_str().ok()
 }
 
-fn file(content_type: &'static str, content: impl Into<Body>) -> Response<Body> {
+fn file_response(content_type: &'static str, content: impl Into<Body>) -> Response<Body> {
     let headers = [
         (CONTENT_TYPE, content_type),
         (CACHE_CONTROL, "no-store"),
@@ -327,15 +328,15 @@ fn file(content_type: &'static str, content: impl Into<Body>) -> Response<Body> 
     (headers, content.into()).into_response()
 }
 
-fn data(value: &Value) -> Response<Body> {
-    file("application/json", value.to_string())
+fn json_response(value: &Value) -> Response<Body> {
+    file_response("application/json", value.to_string())
 }
 
-fn refuse(status: StatusCode, reason: &str) -> Response<Body> {
-    (status, data(&json!({"error": reason}))).into_response()
+fn error_response(status: StatusCode, reason: &str) -> Response<Body> {
+    (status, json_response(&json!({"error": reason}))).into_response()
 }
 
-fn failed(error: &anyhow::Error) -> Response<Body> {
+fn internal_error(error: &anyhow::Error) -> Response<Body> {
     let reason = format!("{error:#}");
-    refuse(StatusCode::INTERNAL_SERVER_ERROR, &reason)
+    error_response(StatusCode::INTERNAL_SERVER_ERROR, &reason)
 }

@@ -1,4 +1,4 @@
-//! The API's reference: Swagger UI, from the zip inside its crate.
+//! The API's reference: Swagger UI, from the zip inside the crate `utoipa-swagger-ui-vendored`.
 
 use std::io::Read as _;
 
@@ -11,33 +11,33 @@ use flate2::bufread::DeflateDecoder;
 use rawzip::{CompressionMethod, ZipArchive};
 use utoipa_swagger_ui_vendored::SWAGGER_UI_VENDORED;
 
-/// Swagger UI needs inline styles, and draws its icons from `data:` URLs.
+/// The page's policy, but Swagger UI also needs inline styles.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
      img-src 'self' data:; connect-src 'self'; frame-ancestors 'self'; base-uri 'none'; form-action 'none'";
 
 const HTML: &[u8] = include_bytes!("assets/reference.html");
 const SCRIPT: &[u8] = include_bytes!("assets/reference.js");
 
-/// Returns the response with a file, or `None` if there is no such file.
+/// Returns `None` if there is no such file.
 pub(super) fn respond(file: &str) -> Option<Response<Body>> {
     let (content_type, content) = match file {
         "" => ("text/html; charset=utf-8", HTML.to_vec()),
         "reference.js" => ("text/javascript; charset=utf-8", SCRIPT.to_vec()),
-        "swagger-ui-bundle.js" => ("text/javascript; charset=utf-8", packed(file).ok()?),
-        "swagger-ui.css" => ("text/css; charset=utf-8", packed(file).ok()?),
+        "swagger-ui-bundle.js" => ("text/javascript; charset=utf-8", unpack(file).ok()?),
+        "swagger-ui.css" => ("text/css; charset=utf-8", unpack(file).ok()?),
         _ => return None,
     };
     let headers = [
         (CONTENT_TYPE, content_type),
         (CONTENT_SECURITY_POLICY, POLICY),
-        // The script has more than a megabyte.
+        // Ten minutes, because the script has more than a megabyte.
         (CACHE_CONTROL, "max-age=600"),
     ];
     Some((headers, content).into_response())
 }
 
-/// Unpacks a file of Swagger UI's folder `dist`.
-fn packed(name: &str) -> anyhow::Result<Vec<u8>> {
+/// Reads a file of Swagger UI's folder `dist`.
+fn unpack(name: &str) -> anyhow::Result<Vec<u8>> {
     let archive = ZipArchive::from_slice(SWAGGER_UI_VENDORED)?;
     let mut entries = archive.entries();
     while let Some(entry) = entries.next_entry()? {
@@ -62,10 +62,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_files_of_swagger_ui_are_in_its_crate() {
+    fn the_files_of_swagger_ui_are_in_its_crate() {
         for name in ["swagger-ui-bundle.js", "swagger-ui.css"] {
-            assert!(packed(name).unwrap().len() > 100_000, "{name}");
+            assert!(unpack(name).unwrap().len() > 100_000, "{name}");
         }
-        assert!(packed("absent.js").is_err());
+        assert!(unpack("absent.js").is_err());
     }
 }

@@ -1,7 +1,7 @@
 //! The plan: the parts of the rendered template of dev that the local stack runs.
 //!
-//! The plan is read before anything starts. It covers the constructs that our templates
-//! contain; anything else is an error that names the construct.
+//! The plan is read before anything starts. A construct that our templates do not use is an error that
+//! names the construct.
 
 mod template;
 
@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 
 use self::template::Template;
 
-/// The timeout of an invocation with `--no-timeouts`, during which a debugger may stop the function.
+/// The timeout with `--no-timeouts`: long enough for a debugger that stops the function.
 const NO_TIMEOUT: Duration = Duration::from_hours(1);
 
 /// The parts of a template that the local stack runs.
@@ -39,20 +39,18 @@ pub struct TablePlan {
     pub(crate) time_to_live: Value,
 }
 
-/// A Lambda function.
 #[derive(Debug, Clone)]
 pub struct FunctionPlan {
     pub name: String,
-    /// The timeout of one invocation.
     pub(crate) timeout: Duration,
-    /// MB. The function only reads this number in a variable: nothing limits its memory here.
+    /// MB, for a variable that the function reads. The local stack does not limit memory.
     pub(crate) memory_mb: u32,
     /// The environment variables of the template.
     pub environment: BTreeMap<String, String>,
     pub(crate) pool: Pool,
 }
 
-/// The processes of a function, which no template defines.
+/// The limits of a function's processes, which no template defines.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pool {
     /// The largest number of processes. Further requests wait for an idle process.
@@ -64,7 +62,7 @@ pub(crate) struct Pool {
 
 impl Default for Pool {
     /// Returns a few more processes than a usual machine has cores. Processes are replaced because
-    /// the Runtime API keeps about 6 KB of each invocation until then.
+    /// the Runtime API keeps about 6 KB of each invocation until its process ends.
     fn default() -> Self {
         Self {
             instances: 8,
@@ -73,14 +71,12 @@ impl Default for Pool {
     }
 }
 
-/// The HTTP API.
 #[derive(Debug)]
 pub(crate) struct ApiPlan {
     pub(crate) routes: Vec<RoutePlan>,
     pub(crate) cors: Cors,
 }
 
-/// A route of the HTTP API.
 #[derive(Debug)]
 pub(crate) struct RoutePlan {
     /// The route key in API Gateway's notation: `GET /path/{parameter}` or `$default`.
@@ -90,7 +86,7 @@ pub(crate) struct RoutePlan {
     pub(crate) timeout: Duration,
 }
 
-/// `CorsConfiguration`. A property that is not in this list is not supported.
+/// `CorsConfiguration`. Any other property is an error.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(crate) struct Cors {
@@ -102,7 +98,6 @@ pub(crate) struct Cors {
     pub(crate) max_age: u64,
 }
 
-/// The schedule of the update.
 #[derive(Debug)]
 pub(crate) struct SchedulePlan {
     pub(crate) function: Function,
@@ -114,10 +109,10 @@ pub(crate) struct SchedulePlan {
 impl Plan {
     /// Renders the template of dev and reads it.
     pub fn of_dev() -> anyhow::Result<Self> {
-        Plan::of(&Environment::Dev.settings())
+        Plan::from_settings(&Environment::Dev.settings())
     }
 
-    fn of(settings: &Settings) -> anyhow::Result<Self> {
+    fn from_settings(settings: &Settings) -> anyhow::Result<Self> {
         let rendered = stack::service(settings, &Artifacts::placeholder())
             .render()
             .context("rendering the template of dev")?;
@@ -131,7 +126,6 @@ impl Plan {
         })
     }
 
-    /// Returns the plan of one function.
     pub fn function(&self, function: Function) -> anyhow::Result<&FunctionPlan> {
         let plan = self.functions.get(&function);
         plan.with_context(|| format!("the template has no {} function", function.name()))
@@ -147,7 +141,6 @@ impl Plan {
         }
     }
 
-    /// Returns the plan of one function for changes.
     pub(crate) fn function_mut(&mut self, function: Function) -> anyhow::Result<&mut FunctionPlan> {
         let plan = self.functions.get_mut(&function);
         plan.with_context(|| format!("the template has no {} function", function.name()))
@@ -163,8 +156,8 @@ struct TableProperties {
     others: Map<String, Value>,
 }
 
-/// Properties with the same name and meaning in CloudFormation and in `CreateTable`. The other
-/// properties protect data, which a local table does not need.
+/// Properties with the same name and meaning in CloudFormation and in `CreateTable`. A local table does
+/// not need the other properties.
 const CREATE_TABLE_PROPERTIES: [&str; 4] = [
     "AttributeDefinitions",
     "KeySchema",
@@ -234,8 +227,7 @@ fn functions(template: &Template<'_>) -> anyhow::Result<BTreeMap<Function, Funct
     Ok(functions)
 }
 
-/// Returns true if CloudFormation would read the value from a service that the local stack lacks, such
-/// as Secrets Manager.
+/// Returns true if CloudFormation would read the value from another service, such as Secrets Manager.
 fn is_dynamic_reference(value: &Value) -> bool {
     let text = value.as_str();
     text.is_some_and(|text| text.starts_with("{{resolve:"))
@@ -284,7 +276,7 @@ fn api(
         );
         routes.push(RoutePlan {
             key: route.route_key,
-            function: invoked(template, functions, &integration.integration_uri)?,
+            function: invoked_function(template, functions, &integration.integration_uri)?,
             timeout: Duration::from_millis(integration.timeout_in_millis),
         });
     }
@@ -315,16 +307,16 @@ fn schedule(
     let schedule: ScheduleProperties = template.only("AWS::Scheduler::Schedule")?;
     let expression = schedule.schedule_expression;
     Ok(SchedulePlan {
-        function: invoked(template, functions, &schedule.target.arn)?,
-        every: rate(&expression)
+        function: invoked_function(template, functions, &schedule.target.arn)?,
+        every: parse_rate(&expression)
             .with_context(|| format!("the local stack supports rates only, not {expression}"))?,
         input: template.text(&schedule.target.input)?,
     })
 }
 
-/// Parses `rate(value unit)`, as in EventBridge Scheduler's user guide: the unit is singular
-/// for one and plural for more.
-fn rate(expression: &str) -> Option<Duration> {
+/// Parses `rate(value unit)`. By EventBridge Scheduler's user guide, the unit is singular for one and
+/// plural for more.
+fn parse_rate(expression: &str) -> Option<Duration> {
     let inner = expression.strip_prefix("rate(")?.strip_suffix(')')?;
     let (value, unit) = inner.split_once(' ')?;
     let value: u64 = value.parse().ok().filter(|value| *value > 0)?;
@@ -343,8 +335,8 @@ struct AliasProperties {
     function_name: Value,
 }
 
-/// Returns the function behind a reference to its alias.
-fn invoked(
+/// Returns the function of the alias to which a `Ref` refers.
+fn invoked_function(
     template: &Template<'_>,
     functions: &BTreeMap<Function, FunctionPlan>,
     reference: &Value,
@@ -415,7 +407,7 @@ mod tests {
             external_api_key: ApiKey::Secret(SecretVersion::PLACEHOLDER),
             ..Environment::Dev.settings()
         };
-        let plan = Plan::of(&settings).unwrap();
+        let plan = Plan::from_settings(&settings).unwrap();
         let environment = &plan.function(Function::Update).unwrap().environment;
         assert_eq!(environment.get(ProviderKey::External.variable()), None);
         assert_eq!(environment["ENVIRONMENT"], "dev");
@@ -430,7 +422,7 @@ mod tests {
             "Live": {"Type": "AWS::Lambda::Alias", "Properties": {"FunctionName": {"Ref": "Api"}}},
         }});
         let template = Template::new(&template).unwrap();
-        let invoked = |reference| invoked(&template, &functions, &reference);
+        let invoked = |reference| invoked_function(&template, &functions, &reference);
         assert_eq!(invoked(json!({"Ref": "Live"})).unwrap(), Function::Api);
         for (reference, expected) in [
             (json!({"Ref": "Api"}), "no alias Api"),
@@ -443,9 +435,9 @@ mod tests {
 
     #[test]
     fn the_unit_of_a_rate_is_singular_for_one_and_plural_for_more() {
-        assert_eq!(rate("rate(5 minutes)"), Some(Duration::from_mins(5)));
-        assert_eq!(rate("rate(1 hour)"), Some(Duration::from_hours(1)));
-        assert_eq!(rate("rate(2 days)"), Some(Duration::from_hours(48)));
+        assert_eq!(parse_rate("rate(5 minutes)"), Some(Duration::from_mins(5)));
+        assert_eq!(parse_rate("rate(1 hour)"), Some(Duration::from_hours(1)));
+        assert_eq!(parse_rate("rate(2 days)"), Some(Duration::from_hours(48)));
         for bad in [
             "rate(5 minute)",
             "rate(1 minutes)",
@@ -457,7 +449,7 @@ mod tests {
             "rate(18446744073709551615 days)",
             "",
         ] {
-            assert_eq!(rate(bad), None, "{bad}");
+            assert_eq!(parse_rate(bad), None, "{bad}");
         }
     }
 }

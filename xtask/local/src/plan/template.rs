@@ -6,7 +6,6 @@ use cfn::template::Expression;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-/// A rendered template.
 pub(super) struct Template<'t> {
     resources: &'t Map<String, Value>,
 }
@@ -67,8 +66,8 @@ impl<'t> Template<'t> {
                 let name = resource["Properties"][naming.property].as_str()?;
                 Some(name.to_owned())
             }
-            // AWS generates this id. Only references in the template use it, so the logical id can
-            // stand for it.
+            // AWS generates this id. Only references in the template use the id, so the logical id can
+            // replace it.
             Expression::GetAtt(id, attribute) => {
                 let is_integration =
                     self.resources.get(&**id)?["Type"] == "AWS::ApiGatewayV2::Integration";
@@ -133,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn the_method_only_accepts_exactly_one_resource_of_a_type() {
+    fn a_type_must_have_exactly_one_resource() {
         let value = template();
         let template = Template::new(&value).unwrap();
         assert!(template.only::<Value>("AWS::IAM::Role").is_ok());

@@ -5,7 +5,7 @@ const byId = (id) => document.getElementById(id);
 const meta = (name) => document.querySelector(`meta[name="${name}"]`).content;
 const token = meta("token"), key = meta("key"), pageKey = meta("page-key"), certificate = meta("certificate");
 
-// The interval at which the state is read, and the longest interval at which the prices are read.
+// The interval between two reads of the state, and the longest interval between two reads of the prices.
 const STATE_SECONDS = 1, PRICES_SECONDS = 15;
 
 let currency = "USD", chosen = "BTC", prices = [], charts = new Map(), state = null;
@@ -25,7 +25,7 @@ function showError(error) {
   byId("error").textContent = error ? `The local stack did not respond as expected: ${error.message ?? error}` : "";
 }
 
-async function local(endpoint, body) {
+async function callPage(endpoint, body) {
   const response = await fetch(`/_local/api/${endpoint}`, {
     method: body ? "POST" : "GET",
     headers: { "X-Local-Token": token },
@@ -37,10 +37,10 @@ async function local(endpoint, body) {
 }
 
 // Sends a request to the API without the browser's cache. Returns the response, its text, and the
-// size of the body in bytes, both decompressed and on the wire. Only one request runs at a time,
-// because the browser lists its timings by URL.
+// body's size in bytes, decompressed (`plain`) and on the wire (`wire`). Only one request runs at a
+// time, because the browser lists timings by URL.
 let lastRequest = Promise.resolve();
-function ask(path, options) {
+function callApi(path, options) {
   lastRequest = lastRequest.catch(() => {}).then(() => send(path, options));
   return lastRequest;
 }
@@ -53,7 +53,7 @@ async function send(path, { method = "GET", apiKey = pageKey, headers = {} } = {
   const text = await response.text();
   const milliseconds = performance.now() - began;
   const plain = new TextEncoder().encode(text).length;
-  // The browser adds the timing a moment after the body.
+  // The browser lists the timing some milliseconds after the body has arrived.
   for (let tries = 0; tries < 50; tries += 1) {
     const timing = performance.getEntriesByName(new URL(path, location).href).at(-1);
     if (timing) return { response, text, milliseconds, plain, wire: timing.encodedBodySize };
@@ -103,7 +103,7 @@ function showPrices() {
 
 async function readPrices() {
   lastPrices = Date.now();
-  const { response, text } = await ask(withCurrency("/prices"));
+  const { response, text } = await callApi(withCurrency("/prices"));
   if (response.ok) {
     prices = JSON.parse(text).data;
     byId("price-note").textContent = "";
@@ -120,7 +120,7 @@ async function readPrices() {
 
 async function readCharts() {
   for (const { symbol } of prices) {
-    const { response, text } = await ask(withCurrency(`/prices/${symbol}?include=detail`));
+    const { response, text } = await callApi(withCurrency(`/prices/${symbol}?include=detail`));
     if (response.ok) charts.set(symbol, (JSON.parse(text).data[0].chart24h ?? []).map((point) => point.price));
   }
   showPrices();
@@ -129,7 +129,7 @@ async function readCharts() {
 // Draws the watch face from the compact response alone.
 async function readFace() {
   const path = withCurrency(`/prices/${chosen}?format=compact`);
-  const { response, text, wire } = await ask(path);
+  const { response, text, wire } = await callApi(path);
   byId("face-path").textContent = `GET ${path}`;
   byId("face-body").textContent = text;
   byId("face-bytes").textContent = `${wire} bytes on the wire (body)`;
@@ -176,20 +176,19 @@ function showState() {
     byId("last-update").textContent = `last update ${duration(age)} ago: ${outcome}`;
     byId("schedule").textContent = `An update every ${every}. The last one began at ${began}, took ${milliseconds} ms and ended with: ${outcome}. The next one begins in about ${duration(state.everySeconds - age)}.`;
   } else {
-    byId("schedule").textContent = `An update every ${every}. None of the last events is an update.`;
+    byId("schedule").textContent = `An update every ${every}. No update is among the last requests and updates.`;
   }
-  showIfChanged("alarms", state.alarms, (all) => all.map(({ name, description, state: is }) => element("details", {},
-    element("summary", {}, element("span", { class: `badge ${is === "OK" ? "good" : is ? "bad" : ""}` }, is ?? "not evaluated here"), ` ${name}`),
+  showIfChanged("alarms", state.alarms, (all) => all.map(({ name, description, state: alarm }) => element("details", {},
+    element("summary", {}, element("span", { class: `badge ${alarm === "OK" ? "good" : alarm ? "bad" : ""}` }, alarm ?? "not evaluated here"), ` ${name}`),
     element("p", { class: "note" }, description))));
   showIfChanged("faults", state.faults, faultSwitches);
   const openNumbers = new Set([...document.querySelectorAll("#invocations details[open]")].map((open) => open.dataset.number));
-  showIfChanged("invocations", state.invocations, (all) => all.map((one) => {
-    const text = `${one.began.slice(11, 19)} ${one.request || one.function}: ${one.outcome ?? "running"}${one.milliseconds === null ? "" : `, ${one.milliseconds} ms`}`;
-    const logs = one.lines.join("\n") || "no log lines";
-    const open = openNumbers.has(String(one.number)) ? { open: "" } : {};
-    return element("details", { "data-number": one.number, ...open },
-      element("summary", {}, text), element("p", { class: "note" }, `${one.function}, process ${one.process}`),
-      element("pre", { class: "calls" }, one.calls.join("\n") || "no recorded table calls"), element("pre", {}, logs));
+  showIfChanged("invocations", state.invocations, (all) => all.map(({ number, function: name, process, began, request, outcome, milliseconds, lines, calls }) => {
+    const text = `${began.slice(11, 19)} ${request || name}: ${outcome ?? "running"}${milliseconds === null ? "" : `, ${milliseconds} ms`}`;
+    const open = openNumbers.has(String(number)) ? { open: "" } : {};
+    return element("details", { "data-number": number, ...open },
+      element("summary", {}, text), element("p", { class: "note" }, `${name}, process ${process}`),
+      element("pre", { class: "calls" }, calls.join("\n") || "no recorded table calls"), element("pre", {}, lines.join("\n") || "no log lines"));
   }));
 }
 
@@ -201,7 +200,7 @@ function faultSwitches(faults) {
       const box = element("input", { type: "checkbox", name: `${provider}-${name}` });
       box.checked = faults[provider].includes(name);
       box.addEventListener("change", () => {
-        local("fault", { provider, fault: name, on: box.checked }).catch(showError);
+        callPage("fault", { provider, fault: name, on: box.checked }).catch(showError);
       });
       group.append(element("label", {}, box, name, " ", element("small", {}, help ?? "")));
     }
@@ -210,7 +209,7 @@ function faultSwitches(faults) {
 }
 
 async function readTable() {
-  const { kinds, keys } = await local("table");
+  const { kinds, keys } = await callPage("table");
   showIfChanged("keys", keys, (all) => all.map(({ id, name, enabled, limit, left }) => element("tr", {},
     element("td", {}, enabled ? name : `${name} (disabled)`), element("td", {}, element("code", {}, id)),
     element("td", { class: "number" }, String(limit ?? "-")), element("td", { class: "number left" }, String(left ?? "-")))));
@@ -218,7 +217,7 @@ async function readTable() {
   showIfChanged("kinds", kinds, (all) => Object.entries(all).map(([kind, { count, items }]) => {
     const open = openKinds.has(kind) ? { open: "" } : {};
     const lines = items.map((item) => JSON.stringify(item)).join("\n");
-    const note = items.length < count ? [element("p", { class: "note" }, `the newest ${items.length}`)] : [];
+    const note = items.length < count ? [element("p", { class: "note" }, `Only ${items.length} items are shown.`)] : [];
     return element("details", { "data-kind": kind, ...open }, element("summary", {}, `${kind} (${count})`), ...note, element("pre", {}, lines));
   }));
 }
@@ -254,7 +253,7 @@ function showCurl() {
 async function sendRequest(event) {
   event.preventDefault();
   const sent = request();
-  const answer = await ask(sent.path, sent);
+  const answer = await callApi(sent.path, sent);
   const { response, text } = answer;
   byId("response").hidden = false;
   byId("response-status").textContent = `${response.status} ${response.statusText}`;
@@ -267,7 +266,7 @@ async function sendRequest(event) {
   }
   const rows = [["decompressed", answer.plain], [response.headers.get("content-encoding") ?? "on the wire, not compressed", answer.wire]];
   if (sent.path.startsWith("/prices") && response.ok && !/format=/.test(sent.path)) {
-    const compact = await ask(`${sent.path}${sent.path.includes("?") ? "&" : "?"}format=compact`);
+    const compact = await callApi(`${sent.path}${sent.path.includes("?") ? "&" : "?"}format=compact`);
     if (compact.response.ok) {
       rows.push(["compact, decompressed", compact.plain]);
       rows.push([`compact, ${compact.response.headers.get("content-encoding") ?? "on the wire, not compressed"}`, compact.wire]);
@@ -288,7 +287,7 @@ function openSection() {
 // Reads the state, and the prices after each update.
 async function poll() {
   try {
-    state = await local("state");
+    state = await callPage("state");
     showState();
     const update = state.invocations.find(({ function: name, outcome }) => name === "update" && outcome);
     const isNew = update && update.number !== lastUpdate;
@@ -308,7 +307,7 @@ form.elements.key.value = key;
 byId("reference-key").textContent = key;
 form.addEventListener("input", showCurl);
 form.addEventListener("submit", (event) => sendRequest(event).catch(showError));
-byId("update").addEventListener("click", () => local("update", {}).catch(showError));
+byId("update").addEventListener("click", () => callPage("update", {}).catch(showError));
 byId("currency").addEventListener("change", ({ target }) => {
   currency = target.value;
   charts = new Map();
