@@ -1,5 +1,5 @@
-//! The permissions boundaries: for any settings, the boundary of each role in the service's stack
-//! allows every permission of the role.
+//! Tests of the permissions boundaries: for any settings, the boundary of each role in the service's
+//! stack allows every permission of the role.
 
 #![cfg(test)]
 
@@ -17,7 +17,6 @@ struct Permission {
     resource: String,
 }
 
-/// Returns the permissions of a policy.
 fn permissions(template: &Value, document: &Value) -> Vec<Permission> {
     let mut permissions = Vec::new();
     for statement in document["Statement"].as_array().unwrap() {
@@ -26,7 +25,7 @@ fn permissions(template: &Value, document: &Value) -> Vec<Permission> {
             for resource in statement["Resource"].as_array().unwrap() {
                 permissions.push(Permission {
                     action: action.as_str().unwrap().to_owned(),
-                    resource: resolved(template, resource),
+                    resource: resolve(template, resource),
                 });
             }
         }
@@ -34,22 +33,25 @@ fn permissions(template: &Value, document: &Value) -> Vec<Permission> {
     permissions
 }
 
-/// Returns a value as text with resolved references, except those to pseudo parameters.
-fn resolved(template: &Value, value: &Value) -> String {
+/// Returns the text of a value. References are resolved, except those to pseudo parameters.
+fn resolve(template: &Value, value: &Value) -> String {
     let expression = Expression::read(value);
-    text(
+    resolve_expression(
         template,
         &expression.unwrap_or_else(|| panic!("{value} is no text")),
     )
 }
 
-fn text(template: &Value, expression: &Expression<'_>) -> String {
+fn resolve_expression(template: &Value, expression: &Expression<'_>) -> String {
     match expression {
         Expression::Literal(text) => text.clone().into_owned(),
         Expression::Ref(pseudo) if pseudo.starts_with("AWS::") => format!("${{{pseudo}}}"),
         Expression::Ref(id) => reference_to(template, id),
         Expression::GetAtt(id, attribute) => attribute_of(template, id, attribute),
-        Expression::Sub(parts) => parts.iter().map(|part| text(template, part)).collect(),
+        Expression::Sub(parts) => {
+            let texts = parts.iter().map(|part| resolve_expression(template, part));
+            texts.collect()
+        }
         Expression::Other(function, _) => panic!("{function} is unknown here"),
     }
 }
@@ -66,7 +68,7 @@ fn arn(service: &str, name: &str) -> String {
 /// Resolves a `Ref` to the name or the ARN.
 fn reference_to(template: &Value, id: &str) -> String {
     let (kind, properties) = properties(template, id);
-    let named = |property: &str| resolved(template, &properties[property]);
+    let named = |property: &str| resolve(template, &properties[property]);
     match kind {
         "AWS::Lambda::Alias" => {
             let function = named("FunctionName");
@@ -88,11 +90,10 @@ fn reference_to(template: &Value, id: &str) -> String {
     }
 }
 
-/// Resolves a `Fn::GetAtt`.
 fn attribute_of(template: &Value, id: &str, attribute: &str) -> String {
     assert_eq!(attribute, "Arn", "{id}");
     let (kind, properties) = properties(template, id);
-    let named = |property: &str| resolved(template, &properties[property]);
+    let named = |property: &str| resolve(template, &properties[property]);
     match kind {
         "AWS::Lambda::Function" => arn("lambda", &format!("function:{}", named("FunctionName"))),
         "AWS::DynamoDB::Table" => arn("dynamodb", &format!("table/{}", named("TableName"))),
@@ -103,8 +104,8 @@ fn attribute_of(template: &Value, id: &str, attribute: &str) -> String {
     }
 }
 
-/// Returns true if an IAM pattern matches everything that `text` matches. `text` may also be a
-/// pattern: its `*` is matched only by a `*` in `pattern`.
+/// Returns true if an IAM pattern matches a text. The text can also be a pattern: only a `*` in
+/// `pattern` matches a `*` in `text`.
 fn covers(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,
@@ -128,7 +129,6 @@ fn boundary(environment: Environment) -> Vec<Permission> {
     permissions(template.as_value(), &properties["PolicyDocument"])
 }
 
-/// Returns the roles of a template with their logical ids and properties.
 fn roles(template: &Value) -> impl Iterator<Item = (&String, &Value)> {
     let resources = template["Resources"].as_object().unwrap().iter();
     resources
@@ -266,7 +266,7 @@ fn a_boundary_allows_no_iam_sts_or_cloudformation_and_no_other_environment() {
 }
 
 #[test]
-fn a_boundary_has_the_name_that_the_roles_refer_to_and_depends_on_no_resource() {
+fn a_boundary_has_the_name_that_the_roles_use_and_refers_to_no_resource() {
     for environment in Environment::ALL {
         let rendered = stack::boundary(environment).render().unwrap();
         let template = rendered.as_value();
@@ -280,8 +280,8 @@ fn a_boundary_has_the_name_that_the_roles_refer_to_and_depends_on_no_resource() 
 }
 
 /// IAM does not count white space
-/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>). The test uses
-/// a Region with a long name.
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>). The test uses a
+/// partition and a Region with long names.
 #[test]
 fn a_boundary_is_below_90_percent_of_iams_size_limit() {
     for environment in Environment::ALL {

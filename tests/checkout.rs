@@ -1,4 +1,4 @@
-//! Checkouts: line endings, and several checkouts with one target directory.
+//! Tests of checkouts: line endings, and several checkouts with one target directory.
 
 #![cfg(test)]
 
@@ -54,7 +54,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 #[test]
-fn a_checkout_with_autocrlf_has_snapshots_with_unix_line_endings() {
+fn generated_files_have_unix_line_endings_in_a_checkout_with_autocrlf() {
     let Some(git) = git::installed() else { return };
     let folder = tempfile::tempdir().unwrap();
     let committed = folder.path().join("committed");
@@ -101,7 +101,7 @@ fn each_worktree_in_one_target_directory_gets_its_own_build() {
     let show = |root: &Path| {
         let arguments = ["run", "--quiet", "--offline", "--package", "show"];
         let target = target.to_str().unwrap();
-        // A command of another checkout passes such variables to its child processes.
+        // A command of another checkout sets `XTASK_CHECKOUT` for its child processes.
         let environment = [
             ("CARGO_TARGET_DIR", target),
             ("XTASK_CHECKOUT", "/elsewhere/"),
@@ -116,7 +116,7 @@ fn each_worktree_in_one_target_directory_gets_its_own_build() {
         );
         String::from_utf8(output.stdout).unwrap()
     };
-    // The sources of both worktrees are older than every build.
+    // The sources of both worktrees are older than every build, so their age tells cargo nothing.
     assert_eq!(show(&one), "live");
     assert_eq!(show(&two), "other");
     assert_eq!(show(&one), "live");
@@ -138,8 +138,8 @@ async fn a_binary_of_another_checkout_fails_and_names_both_checkouts() {
         let refused = xtask::run_xtask(arguments, &from_other).await;
         assert_refused(&refused, other.path());
     }
-    // `xtask-cloud` must check its checkout, too: a build of the other checkout may replace the
-    // binary after `xtask` has checked.
+    // `xtask-cloud` must check its checkout, too: a build of the other checkout can replace the
+    // binary of `xtask-cloud` after the check in `xtask`.
     let refused = xtask::run(&["status", "--env", "dev"], &from_other).await;
     assert_refused(&refused, other.path());
 }
@@ -157,7 +157,7 @@ fn assert_refused(refused: &xtask::Run, other: &Path) {
 
 #[tokio::test]
 async fn the_zips_are_in_the_target_directory_of_cargos_configuration() {
-    // This variable overrides the configuration.
+    // `CARGO_TARGET_DIR` overrides cargo's configuration.
     if std::env::var_os("CARGO_TARGET_DIR").is_some() {
         return;
     }
@@ -179,7 +179,7 @@ async fn the_zips_are_in_the_target_directory_of_cargos_configuration() {
 }
 
 #[tokio::test]
-async fn the_version_has_the_commit_or_the_reason_why_it_is_unknown() {
+async fn the_version_has_the_commit_or_the_reason_why_the_commit_is_unknown() {
     let prefix = concat!("cargo xtask ", env!("CARGO_PKG_VERSION"), ", commit ");
     let unknown = [("GIT_DIR", "/nowhere")];
     for run in [
@@ -200,7 +200,7 @@ async fn the_version_has_the_commit_or_the_reason_why_it_is_unknown() {
     let commit = known.stdout.strip_prefix(prefix).unwrap();
     let (id, subject_and_changes) = commit.split_once(' ').unwrap();
     assert_eq!(id.len(), 40, "{commit}");
-    // The current folder does not have the file of that commit.
+    // The current folder lacks the commit's file, which git reports as a change.
     let expected = "\"A commit\", with uncommitted changes\n";
     assert_eq!(subject_and_changes, expected);
 }

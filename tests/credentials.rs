@@ -1,4 +1,4 @@
-//! Third-party programs do not get the credentials of the command that starts them.
+//! Tests that third-party programs do not get the credentials of the command that starts them.
 
 #![cfg(test)]
 
@@ -41,7 +41,7 @@ impl RecordingProgram {
     }
 
     fn path(&self) -> String {
-        text(&self.folder.path().join(self.program))
+        path_text(&self.folder.path().join(self.program))
     }
 
     /// Runs a command with every credential and `environment`, and asserts that the program was
@@ -61,7 +61,7 @@ impl RecordingProgram {
     }
 }
 
-fn text(path: &Path) -> String {
+fn path_text(path: &Path) -> String {
     path.to_str().unwrap().to_owned()
 }
 
@@ -77,7 +77,7 @@ async fn cargo_gets_no_credentials() {
 #[tokio::test]
 async fn python_gets_no_credentials() {
     let python = RecordingProgram::new("python3");
-    let folder = text(python.folder.path());
+    let folder = path_text(python.folder.path());
     let path = format!("{folder}:{}", std::env::var("PATH").unwrap());
     python
         .assert_gets_no_credentials(

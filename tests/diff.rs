@@ -1,4 +1,4 @@
-//! `cargo xtask diff --against`, which compares the templates with the snapshots of another
+//! Tests of `cargo xtask diff --against`, which compares the templates with the snapshots of another
 //! revision.
 
 #![cfg(test)]
@@ -17,7 +17,7 @@ fn variable<'a>(name: &'a str, path: &'a Path) -> (&'a str, &'a str) {
     (name, path.to_str().unwrap())
 }
 
-/// A repository with one commit, which has an edited snapshot of prod.
+/// A repository with one commit, whose only file is an edited snapshot of prod.
 struct History {
     repository: TempDir,
 }
@@ -47,7 +47,6 @@ impl History {
         xtask::run_with_cargo(&[&COMMAND, arguments].concat(), &history).await
     }
 
-    /// Returns what the command shows at a terminal.
     async fn at_terminal(&self, arguments: &[&str], variables: &[(&str, &str)]) -> String {
         let git_dir = self.repository.path().join(".git");
         let history = [
@@ -129,8 +128,8 @@ async fn a_reviewer_sees_weaker_alarms_and_gates_under_a_separate_heading() {
     assert_eq!(weakened[4], serde_json::Value::Null, "{weakened}");
 }
 
-/// In the committed revision, one route less has detailed metrics. These are six metrics at 0.30
-/// dollars a month.
+/// In the committed revision, one route fewer has detailed metrics. A route has six metrics, and a metric
+/// costs 0.30 dollars a month.
 #[tokio::test]
 async fn a_reviewer_sees_the_cost_of_a_month_before_and_after() {
     let setting = "HEAD /health:\n          DetailedMetricsEnabled: true";
@@ -144,7 +143,7 @@ async fn a_reviewer_sees_the_cost_of_a_month_before_and_after() {
     for load in ["idle", "withMillionRequests"] {
         let dollars = |when: &str| cost[load][when].as_f64().unwrap();
         let more = dollars("after") - dollars("before");
-        assert!((more - 1.8).abs() < 0.001, "{cost}");
+        assert!((more - 6.0 * 0.3).abs() < 0.001, "{cost}");
     }
     let shown = history.diff(&["HEAD"]).await;
     let dollars = |load: &str, when: &str| cost[load][when].as_f64().unwrap();
@@ -184,15 +183,15 @@ async fn an_unknown_revision_is_an_error_with_a_hint() {
 }
 
 #[tokio::test]
-async fn the_message_of_git_is_shown_if_it_cannot_read_the_checkout() {
+async fn gits_message_is_shown_if_git_cannot_read_the_checkout() {
     let diff = ["diff", "--against", "HEAD"];
     let mut cases = vec![
         ("PATH", "/nowhere", "git cannot be started: "),
         ("GIT_DIR", "/nowhere", "not a git repository: '/nowhere'"),
     ];
     if workspace::root().join(".git").exists() {
-        // With this variable, git behaves as if another user owned the checkout. That happens in a
-        // container's volume.
+        // With this variable, git behaves as if another user owned the checkout, as in a container's
+        // volume.
         cases.push((
             "GIT_TEST_ASSUME_DIFFERENT_OWNER",
             "1",

@@ -1,5 +1,5 @@
-//! The documents: their commands parse, and the targets of their links and the files that they name
-//! exist.
+//! Tests of the documents: commands parse, link targets and named files exist, and quoted messages are
+//! in the code.
 
 #![cfg(test)]
 
@@ -13,7 +13,6 @@ use contract::Function;
 use serde_json::Value;
 use xtask::{Cli, Command, workspace};
 
-/// A Markdown page.
 struct Page {
     path: PathBuf,
     text: String,
@@ -43,8 +42,8 @@ impl Page {
         self.path.display()
     }
 
-    /// Returns the lines inside and outside fenced blocks. A line that ends in a backslash is
-    /// joined with the next one.
+    /// Returns the lines inside and the lines outside of fenced blocks. A line that ends in a backslash
+    /// is joined with the next line.
     fn lines(&self) -> (Vec<String>, Vec<String>) {
         let (mut fenced, mut prose) = (Vec::new(), Vec::new());
         let mut is_fenced = false;
@@ -109,7 +108,7 @@ fn words(command: &str) -> Vec<String> {
 }
 
 /// Returns an example value for a placeholder in the documents, or the word itself.
-fn value(word: &str) -> &str {
+fn example_value(word: &str) -> &str {
     match word {
         "ENV" => "prod",
         "ID" => "111122223333",
@@ -120,10 +119,9 @@ fn value(word: &str) -> &str {
     }
 }
 
-/// Parses the arguments of a `cargo xtask` command, and returns the error if they are invalid.
-fn refusal(command: &str) -> Option<clap::Error> {
+fn parse_error(command: &str) -> Option<clap::Error> {
     let words = words(command);
-    let words = words.iter().map(|word| value(word));
+    let words = words.iter().map(|word| example_value(word));
     Cli::<Command>::try_parse_from(std::iter::once("cargo xtask").chain(words)).err()
 }
 
@@ -131,12 +129,13 @@ fn refusal(command: &str) -> Option<clap::Error> {
 fn xtask_accepts_every_command_in_a_code_block() {
     let mut commands = 0;
     for page in pages() {
-        for line in page.lines().0 {
+        let (fenced, _) = page.lines();
+        for line in fenced {
             let Some((_, command)) = line.split_once("cargo xtask ") else {
                 continue;
             };
             commands += 1;
-            if let Some(error) = refusal(command) {
+            if let Some(error) = parse_error(command) {
                 panic!("{}: {line}\n{error}", page.name());
             }
         }
@@ -160,7 +159,7 @@ fn xtask_accepts_every_command_in_running_text() {
                 ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand,
                 ErrorKind::MissingRequiredArgument,
             ];
-            if let Some(error) = refusal(command)
+            if let Some(error) = parse_error(command)
                 && !allowed.contains(&error.kind())
             {
                 panic!("{}: {span}\n{error}", page.name());
@@ -202,8 +201,8 @@ fn every_link_leads_to_a_file_and_a_heading() {
     assert!(links > 30, "{links}");
 }
 
-/// Returns true if a text in backticks is the path of a committed file or folder. A path with
-/// `NAME` is that of a file that the reader adds.
+/// Returns true if a text in backticks must be the path of a committed file or folder. A path with
+/// `NAME` is the path of a file that the reader adds.
 fn is_path(span: &str) -> bool {
     let Some((first, _)) = span.split_once('/') else {
         return false;
@@ -224,7 +223,6 @@ fn is_path(span: &str) -> bool {
     is_literal && (folders.contains(&first) || is_source(span))
 }
 
-/// Returns true if a path ends with `.rs`.
 fn is_source(path: &str) -> bool {
     Path::new(path)
         .extension()
@@ -261,7 +259,7 @@ fn every_message_in_the_runbook_and_the_operating_guide_is_in_the_code() {
     let root = workspace::root();
     let mut files = Vec::new();
     for folder in ["functions", "xtask"] {
-        collect(&root.join(folder), &mut files);
+        collect_files(&root.join(folder), &mut files);
     }
     let sources = files.iter().map(|file| fs::read_to_string(file).unwrap());
     // A backslash at the end of a line continues a string without the spaces before the next word.
@@ -284,13 +282,13 @@ fn every_message_in_the_runbook_and_the_operating_guide_is_in_the_code() {
     assert!(messages > 20, "{messages}");
 }
 
-/// Collects the files of a folder that may contain messages or name pages.
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+/// Collects the files of a folder that can contain messages or name pages.
+fn collect_files(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let extension = path.extension().unwrap_or_default().to_string_lossy();
         if path.is_dir() {
-            collect(&path, files);
+            collect_files(&path, files);
         } else if ["rs", "yml", "yaml", "toml", "snap", "json"].contains(&&*extension) {
             files.push(path);
         }
@@ -304,7 +302,7 @@ fn every_page_and_section_that_code_names_exists() {
     let root = workspace::root();
     let mut files = vec![root.join("Cargo.toml")];
     for folder in [".github", "functions", "infra", "tests", "xtask"] {
-        collect(&root.join(folder), &mut files);
+        collect_files(&root.join(folder), &mut files);
     }
     let pages = pages();
     let mut named = 0;
@@ -341,7 +339,7 @@ fn every_page_and_section_that_code_names_exists() {
     assert!(named > 20, "{named}");
 }
 
-/// Reads a settings file of VS Code, which may have lines with comments.
+/// Reads a settings file of VS Code, without the lines with comments.
 fn settings(name: &str) -> Value {
     let text = fs::read_to_string(workspace::root().join(".vscode").join(name)).unwrap();
     let lines = text
@@ -355,12 +353,12 @@ fn the_settings_of_vs_code_name_a_command_and_binaries_of_this_workspace() {
     let task = settings("tasks.json")["tasks"][0].clone();
     let command = task["command"].as_str().unwrap();
     let command = command.strip_prefix("cargo xtask ").unwrap();
-    assert!(refusal(command).is_none(), "{command}");
+    assert!(parse_error(command).is_none(), "{command}");
 
     let launch = settings("launch.json");
     let all = launch["configurations"].as_array().unwrap();
     assert_eq!(all[0]["preLaunchTask"], task["label"]);
-    let programs = all.iter().filter_map(|one| one["program"].as_str());
+    let programs = all.iter().filter_map(|launch| launch["program"].as_str());
     let expected = Function::SERVING.map(|function| format!("target/debug/{}", function.name()));
     for program in programs {
         let path = program.strip_prefix("${workspaceFolder}/").unwrap();

@@ -1,4 +1,4 @@
-//! The gates before a deploy: one of our rules, cfn-lint or checkov must catch each fault of
+//! Tests of the checks of a template: one of our rules, cfn-lint or checkov must catch each fault of
 //! `faults.yaml` in a template that has no other fault.
 
 #![cfg(test)]
@@ -35,7 +35,7 @@ struct Fault {
 }
 
 impl Fault {
-    /// Puts the fault into a template, and returns the id of the resource that has it.
+    /// Puts the fault into a template, and returns the id of the faulty resource.
     fn put_into(&self, template: &mut Value) -> String {
         let resources = template["Resources"].as_object_mut().unwrap();
         let prefix = self.resource.strip_suffix('*');
@@ -65,7 +65,7 @@ impl Fault {
         format!("{} {}: {}", self.template, self.resource, self.description)
     }
 
-    fn is_for_a_rule_of_ours(&self) -> bool {
+    fn is_for_our_rules(&self) -> bool {
         ![cfn_lint::NAME, checkov::NAME].contains(&&*self.caught_by)
     }
 }
@@ -98,15 +98,15 @@ fn our_rules_find_nothing_in_any_template() {
 fn each_of_our_rules_catches_the_faults_that_it_must_catch() {
     let templates = templates();
     let faults = faults();
-    let mut passed = Vec::new();
-    for fault in faults.iter().filter(|fault| fault.is_for_a_rule_of_ours()) {
+    let mut missed = Vec::new();
+    for fault in faults.iter().filter(|fault| fault.is_for_our_rules()) {
         let mut template = templates[&*fault.template].clone();
         fault.put_into(&mut template);
         if !is_caught(&template, &fault.caught_by) {
-            passed.push(fault.name());
+            missed.push(fault.name());
         }
     }
-    assert_eq!(passed, [""; 0]);
+    assert_eq!(missed, [""; 0]);
 }
 
 fn is_caught(template: &Value, rule: &str) -> bool {
@@ -121,8 +121,8 @@ fn an_output_that_is_not_the_url_of_the_domain_name_is_caught() {
     assert!(is_caught(&template, "domain-output"));
 }
 
-/// Writes one template for each fault that a tool must catch. Returns the faulty resource's id and
-/// the fault's name by file name.
+/// Writes one template for each fault that a tool must catch. For each file, returns the id of the
+/// faulty resource and the name of the fault.
 fn write_faulty_templates(folder: &Path, tool: &str) -> BTreeMap<String, (String, String)> {
     let templates = templates();
     let faults = faults();
@@ -155,8 +155,10 @@ fn write_misspelt_templates(folder: &Path) -> BTreeMap<String, (String, String)>
             }
         }
     }
-    let known: BTreeSet<String> = resources::all().map(|one| one.name.to_owned()).collect();
-    assert_eq!(seen, known, "every type of the crate is in a template");
+    let known: BTreeSet<String> = resources::all()
+        .map(|known| known.name.to_owned())
+        .collect();
+    assert_eq!(seen, known, "each type of the crate `cfn` is in a template");
     files
 }
 

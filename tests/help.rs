@@ -1,4 +1,4 @@
-//! The help of every command, as a snapshot, so that a reviewer sees every change.
+//! Tests of the help: every command has its help in a snapshot, so that a reviewer sees every change.
 
 #![cfg(test)]
 
@@ -13,14 +13,14 @@ use xtask::cloud::CloudCommand;
 use xtask::local::LocalCommand;
 
 /// Appends the help of a command and of its subcommands in the form of `--help`.
-fn help(command: &mut Command, text: &mut String) {
+fn append_help(command: &mut Command, text: &mut String) {
     let name = command.get_bin_name().unwrap_or_default().to_owned();
     let shown = command.render_long_help().to_string();
     writeln!(text, "$ {name} --help\n{}\n", shown.trim_end()).unwrap();
     // The subcommand `help` is added by clap, and repeats all commands.
     let own = |command: &&mut Command| command.get_name() != "help";
     for subcommand in command.get_subcommands_mut().filter(own) {
-        help(subcommand, text);
+        append_help(subcommand, text);
     }
 }
 
@@ -29,14 +29,13 @@ fn the_help_of_every_command_equals_its_snapshot() {
     let mut command = Cli::<xtask::Command>::command();
     command.build();
     let mut text = String::new();
-    help(&mut command, &mut text);
+    append_help(&mut command, &mut text);
     let mut settings = insta::Settings::clone_current();
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings.bind(|| insta::assert_snapshot!("help", text));
 }
 
-/// Each binary accepts only the commands of its own group.
 #[test]
 fn a_command_of_another_binary_is_an_unknown_subcommand() {
     let refused = [
@@ -53,7 +52,7 @@ fn a_command_of_another_binary_is_an_unknown_subcommand() {
     assert_eq!(help, Some(ErrorKind::DisplayHelp));
 }
 
-/// Parses a command line, and returns the kind of its error.
+/// Returns the kind of the error in a command line.
 fn parse<C: Subcommand>(arguments: &[&str]) -> Option<ErrorKind> {
     let typed = [&["cargo xtask"], arguments].concat();
     Cli::<C>::try_parse_from(typed)

@@ -1,13 +1,13 @@
-//! Instruction counts of single operations, which do not depend on the load of the machine. They
-//! show that a change makes an operation slower before the change is merged.
+//! A test of instruction counts, which do not depend on the load of the machine: a change that makes an
+//! operation slower fails.
 
 use tests::xtask::run_with_cargo;
 use xtask::output;
 use xtask::tools::VALGRIND;
 
-/// The test is skipped without valgrind, also in CI, where `cargo xtask bench instructions` is a
-/// separate job that fails without valgrind. A build that measures coverage executes additional
-/// instructions, so the test is skipped for such a build, too.
+/// Skipped without valgrind, and in a build that measures coverage, which executes additional
+/// instructions. In CI, a separate job runs `cargo xtask bench instructions`, which fails without
+/// valgrind.
 #[tokio::test]
 async fn no_operation_takes_over_5_percent_more_instructions_than_committed() {
     let measures_coverage = std::env::var_os("CARGO_LLVM_COV").is_some();

@@ -1,4 +1,4 @@
-//! The layers: the files of a crate import each other in one direction, and form no circle.
+//! Tests of the layers: the imports of a crate's files form no circle.
 
 #![cfg(test)]
 
@@ -13,7 +13,6 @@ use xtask::cargo;
 /// A path in a crate, without `crate`.
 type CratePath = Vec<String>;
 
-/// The imports of each file.
 type Imports<'a> = BTreeMap<&'a Path, BTreeSet<&'a Path>>;
 
 /// A module without its tests.
@@ -21,16 +20,14 @@ struct Module {
     file: PathBuf,
     /// The targets of the names that the module imports.
     names: BTreeMap<String, CratePath>,
-    /// The paths that the module uses. The items that it only re-exports are not among them.
+    /// The paths that the module uses, without the items that the module only re-exports.
     uses: BTreeSet<CratePath>,
 }
 
-/// The modules of a crate.
 #[derive(Default)]
 struct Crate(BTreeMap<CratePath, Module>);
 
 impl Crate {
-    /// Reads a crate from its root file.
     fn read(root: &Path) -> Self {
         let mut modules = Self::default();
         modules.add_file(root, &Vec::new(), root.parent().unwrap());
@@ -160,21 +157,21 @@ impl Crate {
 
     /// Returns the files of a circle, if there is one.
     fn circle(&self) -> Option<Vec<&Path>> {
-        let mut left = self.imports();
-        // A file whose imports are all removed is on no circle.
+        let mut remaining = self.imports();
+        // Removes the files whose imports are all removed, because they are on no circle.
         loop {
-            let known: BTreeSet<_> = left.keys().copied().collect();
-            left.retain(|_, imports| !imports.is_disjoint(&known));
-            if left.len() == known.len() {
+            let known: BTreeSet<_> = remaining.keys().copied().collect();
+            remaining.retain(|_, imports| !imports.is_disjoint(&known));
+            if remaining.len() == known.len() {
                 break;
             }
         }
-        let mut walk = vec![*left.keys().next()?];
+        let mut walk = vec![*remaining.keys().next()?];
         loop {
-            let imports = &left[walk[walk.len() - 1]];
+            let imports = &remaining[walk[walk.len() - 1]];
             let next = *imports
                 .iter()
-                .find(|file| left.contains_key(*file))
+                .find(|file| remaining.contains_key(*file))
                 .unwrap();
             if let Some(start) = walk.iter().position(|file| *file == next) {
                 return Some(walk.split_off(start));
@@ -272,11 +269,11 @@ fn the_files_of_a_crate_form_no_circle_of_imports() {
         assert_eq!(found.circle(), None, "each file imports the next one");
         imports += found.imports().values().map(BTreeSet::len).sum::<usize>();
     }
-    // A parser that overlooks imports would find no circle, either.
+    // A parser that misses imports would find no circle, either.
     assert!(imports > 500, "{imports}");
 }
 
-/// Returns the names of the files of a circle in a crate.
+/// Returns the names of the files that form a circle in a crate. A file is given by name and text.
 fn circle_of(files: &[(&str, &str)]) -> Option<Vec<String>> {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in files {

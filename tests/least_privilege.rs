@@ -1,5 +1,5 @@
-//! The permissions of the functions' roles on the table, compared with the calls that the functions
-//! make: every call is allowed, and every permission is used by a call.
+//! Tests of the functions' roles on the table: the roles allow every call that the functions make, and a
+//! call uses every permission.
 
 #![cfg(test)]
 
@@ -93,7 +93,7 @@ impl Call {
 }
 
 /// Runs `call_store` with a table that rejects every call, and returns the calls.
-async fn calls(call_store: impl AsyncFnOnce(Store)) -> BTreeSet<Call> {
+async fn record_calls(call_store: impl AsyncFnOnce(Store)) -> BTreeSet<Call> {
     let endpoint = Scripted::start(&[]).await;
     let client = dynamodb_client(&ClientConfig::emulator(endpoint.url())).unwrap();
     Box::pin(call_store(Store::new(client, "table"))).await;
@@ -187,8 +187,8 @@ async fn call_verify_store(store: &impl VerifyStore, maker: Maker) {
     assert_eq!(refused, [true; 2]);
 }
 
-/// A statement of a role: its actions, and the partition keys and attributes in its
-/// conditions.
+/// A statement of a role: its actions, and the partition keys and attributes in its conditions. `None`
+/// stands for a missing condition.
 struct Allowed {
     actions: BTreeSet<String>,
     keys: Option<Vec<String>>,
@@ -196,7 +196,6 @@ struct Allowed {
 }
 
 impl Allowed {
-    /// Returns true if the statement allows the call.
     fn allows(&self, call: &Call) -> bool {
         let matches_key = |key: &String| {
             self.keys.as_ref().is_none_or(|patterns| {
@@ -237,8 +236,10 @@ const NOT_ON_TABLE: [&str; 6] = [
     "lambda:InvokeFunction",
 ];
 
-/// Returns the statements of a role, limited to the actions for which `is_included` is true.
-fn allowed(role: &Value, is_included: impl Fn(&str) -> bool) -> Vec<Allowed> {
+/// Returns the statements of a function's role in prod, limited to the actions on the table.
+fn table_statements(role: &str) -> Vec<Allowed> {
+    let prod = render::service(Environment::Prod, &Artifacts::placeholder()).unwrap();
+    let role = &prod.template.as_value()["Resources"][role];
     let policies = role["Properties"]["Policies"].as_array().unwrap();
     let statements = policies
         .iter()
@@ -247,7 +248,7 @@ fn allowed(role: &Value, is_included: impl Fn(&str) -> bool) -> Vec<Allowed> {
     for statement in statements {
         let mut actions: BTreeSet<String> =
             texts(&statement["Action"]).unwrap().into_iter().collect();
-        actions.retain(|action| is_included(action));
+        actions.retain(|action| !NOT_ON_TABLE.contains(&action.as_str()));
         if actions.is_empty() {
             continue;
         }
@@ -262,22 +263,15 @@ fn allowed(role: &Value, is_included: impl Fn(&str) -> bool) -> Vec<Allowed> {
     found
 }
 
-/// Compares a function's role in prod with the calls that the function makes.
-fn compare_function(role: &str, calls: &BTreeSet<Call>) {
-    let prod = render::service(Environment::Prod, &Artifacts::placeholder()).unwrap();
-    let properties = &prod.template.as_value()["Resources"][role];
-    let statements = allowed(properties, |action| !NOT_ON_TABLE.contains(&action));
-    compare(role, &statements, calls);
-}
-
-/// Asserts that the statements allow every call, and that a call needs every action, key and
-/// attribute.
-fn compare(role: &str, statements: &[Allowed], calls: &BTreeSet<Call>) {
+/// Asserts that a function's role in prod allows every call, and that a call needs every action, key
+/// and attribute of the role's statements.
+fn assert_allows_exactly(role: &str, calls: &BTreeSet<Call>) {
+    let statements = table_statements(role);
     for call in calls {
         let is_allowed = statements.iter().any(|statement| statement.allows(call));
         assert!(is_allowed, "{role} may not do {call:?}");
     }
-    for statement in statements {
+    for statement in &statements {
         for action in &statement.actions {
             let is_used = calls
                 .iter()
@@ -302,16 +296,14 @@ fn compare(role: &str, statements: &[Allowed], calls: &BTreeSet<Call>) {
 
 #[tokio::test]
 async fn the_apis_role_allows_exactly_the_apis_calls() {
-    let calls = calls(async |store| call_api_store(&store).await).await;
-    compare_function("ApiRole", &calls);
+    let calls = record_calls(async |store| call_api_store(&store).await).await;
+    assert_allows_exactly("ApiRole", &calls);
 }
 
 /// The API queries only price and rate histories.
 #[test]
-fn the_apis_role_does_not_allow_a_query_of_keys() {
-    let prod = render::service(Environment::Prod, &Artifacts::placeholder()).unwrap();
-    let role = &prod.template.as_value()["Resources"]["ApiRole"];
-    let statements = allowed(role, |action| !NOT_ON_TABLE.contains(&action));
+fn the_apis_role_does_not_allow_a_query_of_keys_or_of_the_status() {
+    let statements = table_statements("ApiRole");
     let query = |key: String| Call {
         action: "dynamodb:Query".to_owned(),
         keys: [key].into(),
@@ -325,22 +317,20 @@ fn the_apis_role_does_not_allow_a_query_of_keys() {
 
 #[tokio::test]
 async fn the_updates_role_allows_exactly_the_updates_calls() {
-    let calls = calls(async |store| call_update_store(&store).await).await;
-    compare_function("UpdateRole", &calls);
+    let calls = record_calls(async |store| call_update_store(&store).await).await;
+    assert_allows_exactly("UpdateRole", &calls);
 }
 
 #[tokio::test]
 async fn the_verify_functions_role_allows_exactly_its_calls() {
-    let calls = calls(async |store| call_verify_store(&store, Maker::Verify).await).await;
-    compare_function("VerifyRole", &calls);
+    let calls = record_calls(async |store| call_verify_store(&store, Maker::Verify).await).await;
+    assert_allows_exactly("VerifyRole", &calls);
 }
 
 /// An attacker's code in the API function must not be able to enable a key or change its limits.
 #[test]
 fn the_apis_role_does_not_allow_writes_that_enable_a_key() {
-    let prod = render::service(Environment::Prod, &Artifacts::placeholder()).unwrap();
-    let role = &prod.template.as_value()["Resources"]["ApiRole"];
-    let statements = allowed(role, |action| !NOT_ON_TABLE.contains(&action));
+    let statements = table_statements("ApiRole");
     for attribute in [
         items::attributes::ENABLED,
         items::attributes::EXPIRES_AT,

@@ -1,4 +1,4 @@
-//! The whole templates, and the snapshots that reviewers compare.
+//! Tests of whole templates, and of the snapshots that reviewers compare.
 
 #![cfg(test)]
 
@@ -37,10 +37,10 @@ fn rendering_twice_gives_the_same_bytes() {
 #[test]
 fn every_template_is_well_below_the_size_limit_of_a_request() {
     let templates = render::all(&Artifacts::placeholder()).unwrap();
-    let of_pipelines = templates
+    let pipelines = templates
         .iter()
         .filter(|named| named.name.starts_with("pipeline"));
-    assert_eq!(of_pipelines.count(), Environment::ALL.len());
+    assert_eq!(pipelines.count(), Environment::ALL.len());
     for named in templates {
         let bytes = named.template.to_json().len();
         let limit = if named.name.starts_with("pipeline") {
@@ -98,7 +98,7 @@ fn every_generated_part_of_a_document_is_current() {
 }
 
 #[test]
-fn every_resource_that_can_have_tags_has_the_project_tag_in_the_form_of_its_type() {
+fn every_resource_with_tags_has_the_project_tag_in_the_form_of_its_type() {
     for named in render::all(&Artifacts::placeholder()).unwrap() {
         for (id, resource) in resources_of(named.template.as_value()) {
             let kind = resource["Type"].as_str().unwrap();
@@ -135,7 +135,7 @@ fn only_the_alias_of_the_api_shifts_traffic() {
 }
 
 #[test]
-fn only_the_composite_alarm_notifies_and_it_watches_every_alarm_except_the_silent_ones() {
+fn only_the_composite_alarm_notifies_and_two_alarms_are_not_in_its_rule() {
     let prod = render::service(Environment::Prod, &Artifacts::placeholder()).unwrap();
     let template = prod.template.as_value();
     let rule = &template["Resources"]["ServiceAlarm"]["Properties"]["AlarmRule"];
@@ -145,8 +145,8 @@ fn only_the_composite_alarm_notifies_and_it_watches_every_alarm_except_the_silen
             for actions in ["AlarmActions", "OKActions", "InsufficientDataActions"] {
                 assert!(resource["Properties"][actions].is_null(), "{id}");
             }
-            // Neither alarm needs the operator: the second provider supplies prices, and the next
-            // update replaces a failed one.
+            // These two alarms do not need the operator: the second provider supplies prices, and
+            // the next update replaces a failed update.
             let silent = ["ProviderFailuresAlarm", "DeadLettersAlarm"].contains(&id.as_str());
             assert_ne!(rule.contains(&format!("ALARM(${{{id}}})")), silent, "{id}");
         }

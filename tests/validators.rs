@@ -1,5 +1,5 @@
-//! The templates pass cfn-lint and checkov, and the properties of resource types in the crate `cfn`
-//! agree with the schemas in the CloudFormation registry.
+//! Tests that the templates pass cfn-lint and checkov, and that the facts about resource types in the
+//! crate `cfn` agree with the schemas of CloudFormation, which cfn-lint contains.
 
 #![cfg(test)]
 
@@ -27,7 +27,7 @@ fn templates() -> Vec<(String, RenderedTemplate)> {
     templates
 }
 
-/// Returns the findings of cfn-lint in templates by their file names, or `None` on a machine
+/// Runs cfn-lint over templates, which are given by file name and text. Returns `None` on a machine
 /// without Python.
 fn findings(templates: &[(String, String)]) -> Option<String> {
     python::interpreter(cfn_lint::NAME)?;
@@ -57,7 +57,7 @@ fn cfn_lint_finds_nothing_in_any_template_in_either_format() {
 }
 
 #[test]
-fn every_finding_of_checkov_is_suppressed_with_a_reason_and_no_suppression_is_outdated() {
+fn every_finding_of_checkov_is_suppressed_and_every_suppression_is_needed() {
     if python::interpreter(checkov::NAME).is_none() {
         return;
     }
@@ -85,8 +85,7 @@ fn every_finding_of_checkov_is_suppressed_with_a_reason_and_no_suppression_is_ou
     }
 }
 
-/// Returns the create-only properties, the number of identifiers and the JSON type of the tags in
-/// the schema of each resource type, or `None` on a machine without Python.
+/// Reads the schema of each resource type from cfn-lint. Returns `None` on a machine without Python.
 fn schemas() -> Option<BTreeMap<String, Schema>> {
     let python = python::interpreter(cfn_lint::NAME)?;
     let types: BTreeSet<String> = templates()
@@ -122,7 +121,9 @@ print(json.dumps({name: read(name) for name in sys.argv[1:]}))
 #[derive(Deserialize)]
 struct Schema {
     create_only: Vec<String>,
+    /// The number of parts of the primary identifier.
     identifiers: usize,
+    /// The JSON type of the property `Tags`.
     tags: Option<String>,
 }
 
@@ -142,14 +143,15 @@ fn the_tag_form_of_every_type_agrees_with_its_schema() {
     }
 }
 
-/// A drift-aware change set resolves such a `Ref` to the first identifier only.
+/// A drift-aware change set resolves such a `Ref` to the first identifier only
+/// (aws-cloudformation/cloudformation-coverage-roadmap#2505).
 #[test]
 fn no_template_has_a_ref_to_a_type_with_several_identifiers() {
     let Some(schemas) = schemas() else {
         return;
     };
     for (template_name, template) in templates() {
-        for target in refs(template.as_value()) {
+        for target in ref_targets(template.as_value()) {
             let kind = &template.as_value()["Resources"][&target]["Type"];
             if let Some(schema) = kind.as_str().map(|kind| &schemas[kind]) {
                 assert_eq!(schema.identifiers, 1, "{template_name}: {target}");
@@ -158,8 +160,7 @@ fn no_template_has_a_ref_to_a_type_with_several_identifiers() {
     }
 }
 
-/// Returns the targets of every `Ref` in a value.
-fn refs(value: &Value) -> Vec<String> {
+fn ref_targets(value: &Value) -> Vec<String> {
     match (Expression::function(value), value) {
         (Some(Expression::Ref(id)), _) => vec![id.into_owned()],
         (Some(Expression::Sub(parts)), _) => parts
@@ -169,8 +170,8 @@ fn refs(value: &Value) -> Vec<String> {
                 _ => None,
             })
             .collect(),
-        (_, Value::Array(items)) => items.iter().flat_map(refs).collect(),
-        (_, Value::Object(map)) => map.values().flat_map(refs).collect(),
+        (_, Value::Array(items)) => items.iter().flat_map(ref_targets).collect(),
+        (_, Value::Object(map)) => map.values().flat_map(ref_targets).collect(),
         _ => Vec::new(),
     }
 }

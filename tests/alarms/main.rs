@@ -1,9 +1,9 @@
-//! The alarms, evaluated for simulated traffic: the traffic that breaches an alarm, and the time
-//! until an alarm stops the rollout of a broken version.
+//! Tests of the alarms with simulated traffic: the traffic that breaches an alarm, and the time until an
+//! alarm stops the rollout of a broken version.
 
 #![cfg(test)]
 
-// The evaluator of metric math from the local page.
+// The evaluator of metric math that the local page uses.
 #[path = "../../xtask/local/src/page/metric_math.rs"]
 mod metric_math;
 
@@ -71,7 +71,7 @@ impl Minute {
         let sum = match name {
             "Count" => counted.iter().map(|(_, requests, _)| requests).sum(),
             "5xx" => counted.iter().map(|(.., failed)| failed).sum(),
-            // In milliseconds, below the threshold.
+            // Milliseconds, below the threshold.
             "Latency" => 5.0,
             other => panic!("no {other}"),
         };
@@ -104,7 +104,7 @@ fn breaches(template: &Value, alarm: &Value, minute: &Minute) -> bool {
 }
 
 /// Returns the alarms that the traffic of a minute breaches.
-fn raised(template: &Value, minute: &Minute) -> Vec<String> {
+fn breached_alarms(template: &Value, minute: &Minute) -> Vec<String> {
     of_type(template, ALARM)
         .into_iter()
         .filter(|(_, alarm)| breaches(template, alarm, minute))
@@ -129,7 +129,11 @@ fn failing_health_requests_raise_no_alarm() {
                     requests: failing.chain([(PRICES, others, 0.0)]).collect(),
                     no_price: 0.0,
                 };
-                assert_eq!(raised(&template, &minute), [""; 0], "{health:?} {others}");
+                assert_eq!(
+                    breached_alarms(&template, &minute),
+                    [""; 0],
+                    "{health:?} {others}"
+                );
             }
         }
     }
@@ -145,11 +149,11 @@ fn failing_health_requests_raise_the_alarm_if_their_metrics_are_disabled() {
     };
     let mut template = template(Environment::Prod);
     template["Resources"]["ApiStage"]["Properties"]["RouteSettings"] = Value::Null;
-    assert_eq!(raised(&template, &minute), ["Api5xxAlarm"]);
+    assert_eq!(breached_alarms(&template, &minute), ["Api5xxAlarm"]);
 }
 
 #[test]
-fn failing_requests_raise_the_alarm_regardless_of_the_number_of_health_requests() {
+fn health_requests_do_not_change_the_share_of_failures_that_raises_the_alarm() {
     let template = template(Environment::Prod);
     for health in [0.0, 5_000.0] {
         for (requests, failed, is_raised) in [
@@ -167,7 +171,11 @@ fn failing_requests_raise_the_alarm_regardless_of_the_number_of_health_requests(
                 no_price: 0.0,
             };
             let expected: &[&str] = if is_raised { &["Api5xxAlarm"] } else { &[] };
-            assert_eq!(raised(&template, &minute), expected, "{requests} {failed}");
+            assert_eq!(
+                breached_alarms(&template, &minute),
+                expected,
+                "{requests} {failed}"
+            );
         }
     }
 }
@@ -179,8 +187,11 @@ fn no_price_responses_raise_no_alarm_and_hide_no_failure() {
         requests: vec![(PRICES, 100.0, failed)],
         no_price,
     };
-    assert_eq!(raised(&template, &minute(100.0, 100.0)), [""; 0]);
-    assert_eq!(raised(&template, &minute(100.0, 90.0)), ["Api5xxAlarm"]);
+    assert_eq!(breached_alarms(&template, &minute(100.0, 100.0)), [""; 0]);
+    assert_eq!(
+        breached_alarms(&template, &minute(100.0, 90.0)),
+        ["Api5xxAlarm"]
+    );
 }
 
 /// Returns the first step of a canary deployment configuration: the share of the traffic, and
@@ -192,9 +203,8 @@ fn first_step(configuration: &str) -> Option<(f64, u32)> {
     Some((percent / 100.0, minutes.parse::<u32>().unwrap() * 60))
 }
 
-/// The seconds until CloudWatch has the metrics of a minute and has evaluated the alarm, and
-/// CodeDeploy has read its state.
-const METRICS_AND_EVALUATION: u32 = 120;
+/// The longest time until CodeDeploy has read the alarm's state that the metrics of a minute cause.
+const METRICS_AND_EVALUATION_SECONDS: u32 = 120;
 
 /// With 60 or more requests a minute, a version that responds with 5xx to every request is stopped
 /// before all traffic shifts. The requests that reach the new version are random, so the test
@@ -218,8 +228,8 @@ fn a_version_that_always_fails_is_stopped_with_a_tenth_of_the_traffic() {
     let number = |value: &Value| u32::try_from(value.as_u64().unwrap()).unwrap();
     let needed = number(&alarm["DatapointsToAlarm"]);
     let evaluated = number(&alarm["EvaluationPeriods"]);
-    // The traffic shifts during a minute, which is therefore not a full minute.
-    let full_minutes = (seconds - METRICS_AND_EVALUATION) / 60 - 1;
+    // The first minute is not full, because the shift of the traffic begins during that minute.
+    let full_minutes = (seconds - METRICS_AND_EVALUATION_SECONDS) / 60 - 1;
     assert!(needed <= full_minutes, "{needed} of {full_minutes} minutes");
 
     for requests in [60_u32, 61, 75, 100, 600, 6_000] {
@@ -253,7 +263,7 @@ fn staging_shifts_all_traffic_at_once() {
     assert_eq!(first_step(configuration), None);
 }
 
-/// Returns the probability of exactly `hits` in `tries`, if each has the probability `chance`.
+/// Returns the probability of exactly `hits` in `tries`, if `chance` is the probability of each hit.
 fn binomial(tries: u32, hits: u32, chance: f64) -> f64 {
     let mut logarithm =
         f64::from(hits) * chance.ln() + f64::from(tries - hits) * (1.0 - chance).ln();
@@ -264,7 +274,7 @@ fn binomial(tries: u32, hits: u32, chance: f64) -> f64 {
 }
 
 /// Returns the probability that, at some time within `minutes`, `needed` of `evaluated` successive
-/// data points breach. Each one breaches with the probability `breach`.
+/// data points breach. `breach` is the probability that one data point breaches.
 fn chance_of_alarm(breach: f64, needed: u32, evaluated: u32, minutes: u32) -> f64 {
     (0..1_u32 << minutes)
         .filter(|pattern| {

@@ -1,6 +1,6 @@
 //! Headless Chromium, driven over the pipe of its `DevTools` protocol
-//! (<https://chromedevtools.github.io/devtools-protocol/>): each message is JSON and ends with a
-//! zero byte. Tests that need it are skipped on a machine without Chromium.
+//! (<https://chromedevtools.github.io/devtools-protocol/>): each message is JSON and ends with a zero
+//! byte.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -66,10 +66,11 @@ impl Browser {
                 "--headless=new",
                 "--remote-debugging-pipe",
             ])
-            // Root cannot use Chromium's sandbox, and the only page is our own.
+            // Root cannot use Chromium's sandbox. The tests do not need it: the only page is our own.
             .args(["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"])
             .args(["--no-first-run", "--disable-background-networking"])
-            // Every server is on this machine and makes its certificate for the run.
+            // Every server is on this machine, and no authority that Chromium knows signs its
+            // certificate.
             .args(["--no-proxy-server", "--ignore-certificate-errors"])
             .arg(format!("--user-data-dir={}", profile.path().display()))
             .arg("about:blank")

@@ -83,7 +83,7 @@ pub async fn send(client: &Client, method: Method, url: &str, headers: &[(&str, 
     }
 }
 
-/// Repeats `probe` until it returns a value.
+/// Repeats `check` until it returns a value.
 ///
 /// # Panics
 ///
@@ -91,11 +91,11 @@ pub async fn send(client: &Client, method: Method, url: &str, headers: &[(&str, 
 pub async fn eventually<T>(
     what: &str,
     limit: Duration,
-    mut probe: impl AsyncFnMut() -> Option<T>,
+    mut check: impl AsyncFnMut() -> Option<T>,
 ) -> T {
     let started = Instant::now();
     loop {
-        if let Some(found) = probe().await {
+        if let Some(found) = check().await {
             return found;
         }
         assert!(started.elapsed() < limit, "{what}: not within {limit:?}");

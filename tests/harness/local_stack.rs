@@ -19,11 +19,11 @@ use xtask::child;
 
 use crate::http::{self, Answer};
 
-/// The time limit for the next line of stdout, and for a command that ends by itself. Every
-/// program is built, but cargo may have to wait for the lock of another cargo.
+/// The time limit for the next line of stdout, and for a command that ends by itself. Cargo, which
+/// checks that the functions are built, may have to wait for the lock of another cargo.
 const START_TIMEOUT: Duration = Duration::from_mins(2);
 
-/// The time in which a command must end after a signal.
+/// The time limit for the end of a command after a signal.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Returns a command of `xtask-local`, which is built together with the functions.
@@ -47,7 +47,7 @@ pub fn command(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Comman
 ///
 /// # Panics
 ///
-/// If it does not end in time.
+/// If the command does not end in time.
 pub async fn run(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Output {
     let mut command = command(arguments);
     let output = command.stdin(Stdio::null()).kill_on_drop(true).output();
@@ -66,11 +66,9 @@ pub struct Service {
 }
 
 impl Service {
-    /// Starts a command.
-    ///
     /// # Panics
     ///
-    /// If it cannot be started.
+    /// If the command cannot be started.
     pub fn start(mut command: Command) -> Self {
         let mut child = command
             .stdin(Stdio::null())
@@ -115,7 +113,7 @@ impl Service {
     ///
     /// # Panics
     ///
-    /// If no line comes in time, or it is not JSON.
+    /// If no line comes in time, or the line is not JSON.
     pub async fn json_line(&mut self) -> Value {
         let Some(line) = self.line().await else {
             panic!("the command ended; stderr:\n{}", self.stderr());

@@ -1,4 +1,4 @@
-//! ministack, an emulator of the AWS services that a deploy uses. Each test starts a server, which
+//! ministack, an emulator of the AWS services that a deploy uses. Each test starts its own server, which
 //! ends with the test.
 
 use std::fs;
@@ -21,7 +21,7 @@ pub const REGION: &str = "eu-central-1";
 /// The account that ministack uses if the access key id is not an account id.
 pub const ACCOUNT: &str = "000000000000";
 
-/// The time in which the server must end.
+/// The time limit for the end of the server.
 const END_LIMIT: Duration = Duration::from_secs(10);
 /// The time limit for an operation on a stack.
 const OPERATION_LIMIT: Duration = Duration::from_mins(2);
@@ -86,12 +86,12 @@ impl Ministack {
         Some(ministack)
     }
 
-    /// Returns the endpoint of every service.
+    /// Returns the URL of the emulator: the endpoint of every service.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Returns the URL of an HTTP API in the emulator. The host name of a stack's `ApiEndpoint`
+    /// Returns the URL of an HTTP API in the emulator, because the host name of a stack's `ApiEndpoint`
     /// does not resolve.
     ///
     /// # Panics
@@ -389,7 +389,7 @@ impl Drop for Ministack {
             }
             thread::sleep(Duration::from_millis(10));
         }
-        // The server did not end with its stdin. Its child processes may survive this.
+        // The server did not end when its stdin was closed. Its child processes can survive the kill.
         let _ = self.server.kill();
         let _ = self.server.wait();
     }

@@ -9,11 +9,11 @@ use xtask::{cargo, child, workspace};
 
 use crate::tools;
 
-/// A file that exists once the installation is complete.
+/// The file that marks a complete installation.
 const COMPLETE: &str = "complete";
 
-/// Copies the folder `tests/{name}` into the target folder, with the packages that its
-/// `package-lock.json` pins, and returns the copy.
+/// Copies the folder `tests/{name}` into the target folder, and installs the packages there that its
+/// `package-lock.json` pins. Returns the copy.
 ///
 /// Returns `None` on a machine without Node, after one line on stderr. The test must then be
 /// skipped.
@@ -38,8 +38,8 @@ pub fn package(name: &str) -> Option<PathBuf> {
     fs::create_dir_all(&parent).expect("the target folder can be written");
     let folder = parent.join(format!("{name}-{digest}"));
 
-    // The lock is held until the function returns. Each test is a process, and only the first one
-    // installs the packages.
+    // The lock is held until the function returns, so that only the first test process installs the
+    // packages.
     let lock = File::create(folder.with_extension("lock")).expect("a lock file");
     lock.lock().expect("the file system has locks");
     if !folder.join(COMPLETE).exists() {

@@ -27,10 +27,11 @@ pub struct Answer {
     /// The requests that get this response:
     ///
     /// - `GetCallerIdentity`: the calls of an action in the query, JSON or CBOR protocol.
-    /// - `DescribeStacks&StackName=s`: those calls of an action whose query body has these fields.
+    /// - `DescribeStacks&StackName=s`: the calls of an action whose body in the query protocol has
+    ///   these fields.
     /// - `GET /prices`: the requests with this method and this path, without the query string. A
     ///   final `*` matches any rest.
-    /// - `GET /prices#key`: such requests with an API key.
+    /// - `GET /prices#key`: the requests with this method, this path and an API key.
     pub action: &'static str,
     pub status: u16,
     /// The body, XML or JSON. JSON is sent as CBOR if the request is CBOR.
@@ -113,9 +114,9 @@ pub struct Scripted {
 }
 
 impl Scripted {
-    /// Starts an endpoint with these responses. If several actions match a request, the longest
-    /// one wins, because it is the most specific. The responses to one action are sent in the order
-    /// of the script, and the last one repeats. A request that no action matches gets a 400.
+    /// Starts an endpoint with these responses. If several actions match a request, the longest action
+    /// wins, because it is the most specific. The responses to one action are sent in the order of the
+    /// script, and the last response repeats. A request that no action matches gets a 400.
     ///
     /// # Panics
     ///
@@ -194,8 +195,8 @@ fn next_answer<'a>(
 
 async fn serve(State(state): State<EndpointState>, request: extract::Request) -> Response {
     let (head, body) = request.into_parts();
-    // The client disconnected before the end of its request, so no client reads this response.
     let Ok(body) = to_bytes(body, usize::MAX).await else {
+        // The client has disconnected and will not read this response.
         return StatusCode::BAD_REQUEST.into_response();
     };
     let target = head.headers.get("x-amz-target");

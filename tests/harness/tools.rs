@@ -1,10 +1,10 @@
-//! Programs of this machine. Tests that need a missing one are skipped.
+//! Programs of this machine. Tests that need a missing program are skipped.
 
 use xtask::output;
 use xtask::tools::Tool;
 
-/// Returns true if a program is installed. If the program is missing, prints one line on stderr
-/// that says what needs it (`user`). The test must then be skipped.
+/// Returns true if a program is installed. If the program is missing, prints one line on stderr, which
+/// says that `user` needs the program. The test must then be skipped.
 ///
 /// # Panics
 ///

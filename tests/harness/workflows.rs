@@ -106,8 +106,8 @@ fn with_own_actions(steps: &[Value]) -> Vec<Value> {
     expanded
 }
 
-/// Returns the steps that one call of an own action runs. A step may have the condition
-/// `inputs.NAME != ''`, and no other. It is omitted if that input is empty.
+/// Returns the steps that a call of one of our own actions runs. The only supported condition of a step
+/// is `inputs.NAME != ''`: the step is omitted if that input is empty.
 ///
 /// # Panics
 ///

@@ -50,7 +50,7 @@ impl Run {
     ///
     /// # Panics
     ///
-    /// If there is no line, or it is not JSON.
+    /// If there is no line, or the line is not JSON.
     pub fn last_json_line(&self) -> Value {
         let last = self.json_lines().pop();
         last.unwrap_or_else(|| panic!("no output; {}", self.stderr))
@@ -62,7 +62,7 @@ impl Run {
 ///
 /// # Panics
 ///
-/// If it cannot be started, or a signal ends it.
+/// If the command cannot be started, or a signal ends it.
 pub async fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Run {
     finish(command(arguments, environment)).await
 }
@@ -244,8 +244,8 @@ impl Terminal {
 }
 
 /// Returns a command of `xtask-cloud` with additional environment variables, without the AWS
-/// configuration of this machine. It saves the cargo calls of `cargo xtask`, which take longer than
-/// most commands.
+/// configuration of this machine. `cargo xtask` would call cargo first, which takes longer than most
+/// commands.
 ///
 /// # Panics
 ///

@@ -1,4 +1,4 @@
-//! `cargo xtask local` as a process: its start, its errors and its end.
+//! Tests of `cargo xtask local` as a process: its start, its errors and its end.
 
 use std::fs;
 use std::net::TcpListener;
@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 use tests::http::eventually;
 use tests::local_stack::{LocalStack, Service, run};
 
-/// The time in which the functions must end after the command was killed.
+/// The time limit for the end of the functions after the command was killed.
 const ORPHAN_LIMIT: Duration = Duration::from_secs(10);
 
 fn stderr(output: &Output) -> String {
@@ -51,7 +51,7 @@ fn children(parent: u32) -> Vec<u32> {
 }
 
 pub(crate) fn is_running(pid: u32) -> bool {
-    // A process that has ended and was not yet waited for is a zombie.
+    // A zombie is a process that has ended, but whose parent has not waited for the end.
     let mut all = processes().into_iter();
     all.any(|(id, _, state)| id == pid && !state.starts_with('Z'))
 }
@@ -94,7 +94,7 @@ async fn the_functions_end_after_the_command_was_killed() {
 }
 
 #[tokio::test]
-async fn a_port_in_use_is_one_error_with_a_hint() {
+async fn a_port_in_use_causes_one_error_with_a_hint() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
     for command in ["local", "feed"] {
@@ -104,7 +104,7 @@ async fn a_port_in_use_is_one_error_with_a_hint() {
 }
 
 #[tokio::test]
-async fn a_function_that_cannot_start_is_one_error_with_its_log() {
+async fn a_function_that_cannot_start_causes_one_error_with_its_log() {
     let setting = "EXTERNAL_API_URL=nonsense";
     let output = run(["local", "--port", "0", "--set", setting]).await;
     assert_fails(
@@ -115,7 +115,7 @@ async fn a_function_that_cannot_start_is_one_error_with_its_log() {
 }
 
 #[tokio::test]
-async fn invalid_arguments_are_a_usage_error() {
+async fn invalid_arguments_cause_a_usage_error() {
     for arguments in [
         ["local", "--set", "NOPE=1"],
         ["local", "--set", "LOG_LEVEL"],
@@ -131,7 +131,7 @@ async fn invalid_arguments_are_a_usage_error() {
 }
 
 #[tokio::test]
-async fn a_folder_that_cannot_hold_the_table_is_one_error() {
+async fn a_folder_that_cannot_hold_the_table_causes_one_error() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
@@ -146,7 +146,7 @@ async fn a_folder_that_cannot_hold_the_table_is_one_error() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_not_a_table_is_one_error_and_is_not_changed() {
+async fn a_file_that_is_not_a_table_causes_one_error_and_is_not_changed() {
     for content in [&b"some notes"[..], b"SQLite format 3\0, and then not"] {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("table.sqlite");

@@ -1,4 +1,4 @@
-//! The local stack for a phone or a watch: `--host` and `--https`.
+//! Tests of the local stack for a phone or a watch: `--host` and `--https`.
 
 use std::fs;
 
@@ -15,14 +15,15 @@ use tokio::net::TcpStream;
 const NETWORK: [&str; 3] = ["--host", "0.0.0.0", "--https"];
 
 /// An address for documentation, which no machine has (RFC 5737).
-const NOT_OWN: &str = "203.0.113.1";
+const FOREIGN_ADDRESS: &str = "203.0.113.1";
 
 #[tokio::test]
-async fn host_with_an_address_of_another_machine_is_an_error_that_lists_usable_addresses() {
-    let output = run(["local", "--port", "0", "--host", NOT_OWN]).await;
+async fn host_with_a_foreign_address_causes_an_error_that_lists_usable_addresses() {
+    let output = run(["local", "--port", "0", "--host", FOREIGN_ADDRESS]).await;
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{stderr}");
-    let error = format!("error: could not listen on {NOT_OWN}: this machine has no such address\n");
+    let error =
+        format!("error: could not listen on {FOREIGN_ADDRESS}: this machine has no such address\n");
     assert!(stderr.starts_with(&error), "{stderr}");
     assert!(
         stderr.contains("hint: pass --host with 0.0.0.0"),
@@ -36,7 +37,7 @@ async fn host_with_an_address_of_another_machine_is_an_error_that_lists_usable_a
 }
 
 #[tokio::test]
-async fn a_client_that_trusts_the_printed_certificate_can_use_every_name_of_the_stack() {
+async fn a_client_that_trusts_the_certificate_can_use_every_name_of_the_stack() {
     let stack = LocalStack::start(&NETWORK).await;
     let port = stack.url.rsplit(':').next().unwrap();
     let certificate = stack.certificate.clone().unwrap();
@@ -112,7 +113,7 @@ async fn with_host_only_a_page_at_an_address_of_this_machine_can_control_the_sta
         (&*format!("127.0.0.1:{port}"), 200),
         (&*format!("localhost:{port}"), 200),
         (stack.url.trim_start_matches("https://"), 200),
-        (&*format!("{NOT_OWN}:{port}"), 421),
+        (&*format!("{FOREIGN_ADDRESS}:{port}"), 421),
         ("evil.example", 421),
         ("127.0.0.1.evil.example", 421),
     ] {
@@ -143,6 +144,7 @@ async fn the_terminal_shows_the_fingerprint_and_a_qr_code_that_opens_the_page() 
     let page = text
         .iter()
         .find_map(|line| line.strip_prefix("  Page     "));
+    // Colons separate the 32 bytes of a SHA-256 fingerprint.
     let fingerprint = text.iter().find(|line| line.matches(':').count() == 31);
     assert!(fingerprint.is_some(), "{text:#?}");
     let curl = text.iter().filter(|line| line.contains("curl --cacert /"));
@@ -157,7 +159,7 @@ async fn the_terminal_shows_the_fingerprint_and_a_qr_code_that_opens_the_page() 
         }
         code.push(line.chars().collect::<Vec<_>>());
     }
-    // The code and three lines of text fit into a terminal of 80 columns and 30 lines.
+    // With three lines of text, the code fits into a terminal of 60 columns and 30 lines.
     let (width, height) = (code[0].len(), code.len());
     assert!(width <= 60 && height <= 27, "{width} x {height}");
     // The characters draw the light modules of the QR code. Each module gets 4 x 4 pixels.

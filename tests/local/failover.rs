@@ -1,4 +1,4 @@
-//! Failover to the second price provider, and outages of both providers.
+//! Tests of the failover to the second price provider, and of outages of both providers.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use tests::http::eventually;
 use tests::local_stack::{LocalStack, Service, command};
 use tests::scripted::{Answer, Scripted};
 
-/// The time limit for each condition: long enough for the list of `--feed-fault` to repeat
-/// once on a busy machine.
+/// The time limit for each condition. Within this time, the list of `--feed-fault` repeats once, even on
+/// a busy machine.
 const LIMIT: Duration = Duration::from_secs(40);
 
 #[tokio::test]
@@ -49,7 +49,7 @@ async fn the_second_provider_keeps_prices_fresh_while_the_first_fails() {
 }
 
 #[tokio::test]
-async fn providers_given_with_the_option_set_replace_the_built_in_feed() {
+async fn providers_in_the_option_set_replace_the_built_in_feed() {
     let stack = LocalStack::start(&[
         "--set",
         "EXTERNAL_API_URL=http://provider.invalid",
@@ -70,7 +70,7 @@ async fn providers_given_with_the_option_set_replace_the_built_in_feed() {
 #[tokio::test]
 async fn stored_prices_are_served_during_an_outage_of_both_providers() {
     let stack = LocalStack::start(&[
-        // One usable response, with prices as text, and then unusable ones.
+        // One usable response, with prices as text, and then four unusable responses.
         "--feed-fault",
         "price-text",
         "--feed-fault",
@@ -97,8 +97,8 @@ async fn stored_prices_are_served_during_an_outage_of_both_providers() {
         "MAX_PRICE_AGE_SECONDS=7",
     ])
     .await;
-    // The stack waits for its first run, which gets the usable response. Four unusable
-    // ones follow, so the next usable one comes ten seconds later. `/health` reads the table every five seconds.
+    // The first run gets the usable response, before the stack is ready. The next usable response comes
+    // five runs later, which is ten seconds. `/health` reads the table every five seconds.
     for (what, stale, health) in [
         ("stale prices in an outage", true, 503),
         ("fresh prices after the outage", false, 200),

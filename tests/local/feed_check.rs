@@ -1,4 +1,4 @@
-//! `cargo xtask feed check`, with the built-in feed and with a closed port.
+//! Tests of `cargo xtask feed check`, with the built-in feed and with a closed port.
 
 use serde_json::Value;
 use tests::local_stack::command;
@@ -15,6 +15,7 @@ async fn feed_check_counts_the_prices_and_rates_of_both_built_in_providers() {
         .collect();
     assert_eq!(providers.len(), 2);
     let currencies = contract::catalogue::CURRENCIES.len();
+    // CoinPaprika, the second provider, has the rates of two currencies.
     for (provider, rates) in providers.iter().zip([currencies, 2]) {
         assert_eq!(provider["prices"], contract::catalogue::COINS.len());
         assert_eq!(provider["rates"], rates, "{provider}");

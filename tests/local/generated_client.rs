@@ -1,4 +1,4 @@
-//! A client that `openapi-python-client` generates from `openapi.json` queries the local stack.
+//! A test with a client that `openapi-python-client` generates from `openapi.json`.
 
 use std::fs;
 use std::path::Path;
@@ -13,8 +13,8 @@ use xtask::{child, workspace};
 /// The settings of the generator, without the hooks that format the code.
 const SETTINGS: &str = "post_hooks: []\n";
 
-/// A Python script that calls the generated functions and prints the results as JSON. The script
-/// reads only attributes of the generated types.
+/// A Python script that calls the generated functions and prints the results as JSON. The script uses
+/// only attributes that the generated types declare.
 const QUERY: &str = r#"
 import json, sys
 from generated import AuthenticatedClient
@@ -40,7 +40,7 @@ print(json.dumps({
 }))
 "#;
 
-async fn output(mut command: Command) -> Output {
+async fn successful_output(mut command: Command) -> Output {
     let output = command.kill_on_drop(true).output().await.unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{errors}");
@@ -65,7 +65,7 @@ async fn generate(generator: &Path, folder: &Path) {
         .arg(workspace::root().join("functions/api/openapi.json"))
         .arg("--output-path")
         .arg(folder.join("generated"));
-    output(command).await;
+    successful_output(command).await;
 }
 
 #[tokio::test]
@@ -81,7 +81,7 @@ async fn a_generated_client_reads_prices_details_the_key_and_errors() {
     command
         .args(["-c", QUERY, &stack.url, &stack.api_key])
         .current_dir(folder.path());
-    let output = output(command).await;
+    let output = successful_output(command).await;
     let result: Value = serde_json::from_slice(&output.stdout).unwrap();
 
     assert_eq!(result["currency"], "JPY");
@@ -97,6 +97,6 @@ async fn a_generated_client_reads_prices_details_the_key_and_errors() {
     assert!(number("/point/1") > 0.0);
     assert_eq!(result["health"], "healthy");
     assert_eq!(result["unknown"], "NOT_FOUND");
-    // Four requests with the key: prices, detail, the unknown symbol and the key itself.
+    // The limit of dev, minus the requests for the prices, the detail, the unknown symbol and the key.
     assert_eq!(result["remaining"], 50 - 4);
 }

@@ -1,5 +1,5 @@
-//! The code blocks of docs/api.md that are marked `run`: shell commands and JavaScript, executed
-//! against the local stack.
+//! Tests of the code blocks of docs/api.md that are marked `run`: shell commands and JavaScript,
+//! executed against the local stack.
 
 use std::fs;
 use std::process::Output;

@@ -1,4 +1,4 @@
-//! `cargo xtask invoke`, which sends one event to the real binary of a function.
+//! Tests of `cargo xtask invoke`, which sends one event to the real binary of a function.
 
 use std::fs;
 use std::path::PathBuf;
@@ -68,7 +68,7 @@ async fn a_table_that_does_not_respond_causes_an_error_with_a_hint() {
 }
 
 #[tokio::test]
-async fn an_unusable_event_is_one_error() {
+async fn an_unusable_event_causes_one_error() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let write = |name: &str, text: &str| -> PathBuf {

@@ -1,4 +1,4 @@
-//! `cargo xtask keys` with a running stack: its output, and the effect on the API.
+//! Tests of `cargo xtask keys` with a running local stack: the output, and the effect on the API.
 
 use std::time::Duration;
 
@@ -10,17 +10,17 @@ use tests::xtask::{self, Run};
 
 /// The option with which the API's processes cache a key for one second.
 const SHORT_CACHE: [&str; 2] = ["--set", "PROCESS_CACHE_SECONDS=1"];
-/// The time in which a change of a key must take effect. The API caches a 401 for ten seconds.
+/// The time limit for the effect of a change of a key. The API caches a 401 for ten seconds.
 const EFFECT_LIMIT: Duration = Duration::from_secs(20);
 
-async fn keys(stack: &LocalStack, arguments: &[&str]) -> Run {
+async fn run_keys(stack: &LocalStack, arguments: &[&str]) -> Run {
     let target = ["--output", "json", "--endpoint-url", &stack.table_endpoint];
     xtask::run(&[&["keys"], arguments, &target].concat(), &[]).await
 }
 
 /// Runs a command of `keys` that must succeed, and returns its last line.
-async fn line(stack: &LocalStack, arguments: &[&str]) -> Value {
-    let run = keys(stack, arguments).await;
+async fn last_line(stack: &LocalStack, arguments: &[&str]) -> Value {
+    let run = run_keys(stack, arguments).await;
     assert_eq!(run.code, 0, "{}", run.stderr);
     run.last_json_line()
 }
@@ -38,7 +38,7 @@ async fn wait_for_status(stack: &LocalStack, key: &str, status: u16) {
 #[tokio::test]
 async fn a_key_can_be_created_disabled_enabled_rotated_and_deleted() {
     let stack = LocalStack::start(&SHORT_CACHE).await;
-    let made = line(
+    let made = last_line(
         &stack,
         &[
             "create",
@@ -58,7 +58,7 @@ async fn a_key_can_be_created_disabled_enabled_rotated_and_deleted() {
     let secret = key.rsplit('_').next().unwrap();
     wait_for_status(&stack, key, 200).await;
 
-    let listed = keys(&stack, &["list"]).await;
+    let listed = run_keys(&stack, &["list"]).await;
     assert!(!listed.stdout.contains(secret), "{}", listed.stdout);
     let lines = listed.json_lines();
     let row = lines.iter().find(|row| row["keyId"] == id).unwrap();
@@ -72,44 +72,44 @@ async fn a_key_can_be_created_disabled_enabled_rotated_and_deleted() {
         "{row}"
     );
 
-    let disabled = line(&stack, &["disable", id]).await;
+    let disabled = last_line(&stack, &["disable", id]).await;
     assert_eq!(disabled, json!({"keyId": id, "state": "disabled"}));
     wait_for_status(&stack, key, 401).await;
-    assert_eq!(line(&stack, &["show", id]).await["state"], "disabled");
-    line(&stack, &["enable", id]).await;
+    assert_eq!(last_line(&stack, &["show", id]).await["state"], "disabled");
+    last_line(&stack, &["enable", id]).await;
     wait_for_status(&stack, key, 200).await;
 
-    let new = line(&stack, &["rotate", id, "--keep-old", "1h"]).await;
+    let new = last_line(&stack, &["rotate", id, "--keep-old", "1h"]).await;
     let new_key = new["apiKey"].as_str().unwrap();
     wait_for_status(&stack, new_key, 200).await;
     wait_for_status(&stack, key, 200).await;
     assert!(new["expiresAt"].is_string(), "{new}");
-    let new_row = line(&stack, &["show", new["keyId"].as_str().unwrap()]).await;
+    let new_row = last_line(&stack, &["show", new["keyId"].as_str().unwrap()]).await;
     assert_eq!(
         (&new_row["name"], &new_row["rateLimitPerMinute"]),
         (&json!("wrist"), &json!(60_000))
     );
-    let old_row = line(&stack, &["show", id]).await;
+    let old_row = last_line(&stack, &["show", id]).await;
     assert!(
         old_row["expiresAt"].as_str() < row["expiresAt"].as_str(),
         "{old_row}"
     );
 
-    let declined = keys(&stack, &["delete", id]).await;
+    let declined = run_keys(&stack, &["delete", id]).await;
     assert_eq!(
         (declined.code, declined.stdout.as_str()),
         (3, ""),
         "{}",
         declined.stderr
     );
-    line(&stack, &["delete", id, "--yes"]).await;
+    last_line(&stack, &["delete", id, "--yes"]).await;
     wait_for_status(&stack, key, 401).await;
-    let unknown = keys(&stack, &["disable", id]).await;
+    let unknown = run_keys(&stack, &["disable", id]).await;
     assert_eq!(unknown.code, 1, "{}", unknown.stderr);
     assert!(unknown.stderr.contains("has no key"), "{}", unknown.stderr);
 
     // A whole key that was typed by mistake is not printed.
-    let whole = keys(&stack, &["show", new_key]).await;
+    let whole = run_keys(&stack, &["show", new_key]).await;
     assert_eq!(whole.code, 2, "{}", whole.stderr);
     assert!(!whole.stderr.contains(new_key), "{}", whole.stderr);
 }
@@ -136,7 +136,7 @@ async fn dynamodb(stack: &LocalStack, action: &str, request: &Value) {
 #[tokio::test]
 async fn a_malformed_key_is_listed_and_can_be_deleted() {
     let stack = LocalStack::start(&[]).await;
-    let made = line(&stack, &["create", "--name", "broken"]).await;
+    let made = last_line(&stack, &["create", "--name", "broken"]).await;
     let id = made["keyId"].as_str().unwrap();
     let item = json!({
         "TableName": infra::names::table(infra::Environment::Dev),
@@ -148,7 +148,7 @@ async fn a_malformed_key_is_listed_and_can_be_deleted() {
     let answer = stack.send(Method::GET, "/prices/BTC", &key).await;
     assert_eq!(answer.status, 503, "{}", answer.text);
 
-    let listed = keys(&stack, &["list"]).await;
+    let listed = run_keys(&stack, &["list"]).await;
     assert_eq!(listed.code, 0, "{}", listed.stderr);
     let states: Vec<_> = listed
         .json_lines()
@@ -162,24 +162,24 @@ async fn a_malformed_key_is_listed_and_can_be_deleted() {
         "{}",
         listed.stderr
     );
-    let shown = keys(&stack, &["show", id]).await;
+    let shown = run_keys(&stack, &["show", id]).await;
     assert_eq!(shown.code, 1, "{}", shown.stderr);
     assert!(shown.stderr.contains("hint: delete"), "{}", shown.stderr);
-    line(&stack, &["delete", id, "--yes"]).await;
-    assert_eq!(keys(&stack, &["list"]).await.json_lines().len(), 1);
+    last_line(&stack, &["delete", id, "--yes"]).await;
+    assert_eq!(run_keys(&stack, &["list"]).await.json_lines().len(), 1);
 }
 
 #[tokio::test]
-async fn an_expired_key_can_be_rotated_and_a_disabled_one_cannot() {
+async fn an_expired_key_can_be_rotated_and_a_disabled_key_cannot() {
     let stack = LocalStack::start(&[]).await;
     let short = ["create", "--name", "short", "--expires-in", "1s"];
-    let made = line(&stack, &short).await;
+    let made = last_line(&stack, &short).await;
     let id = made["keyId"].as_str().unwrap();
     eventually("the key's expiry", EFFECT_LIMIT, async || {
-        (line(&stack, &["show", id]).await["state"] == "expired").then_some(())
+        (last_line(&stack, &["show", id]).await["state"] == "expired").then_some(())
     })
     .await;
-    let renewed = keys(&stack, &["rotate", id, "--expires-in", "1h"]).await;
+    let renewed = run_keys(&stack, &["rotate", id, "--expires-in", "1h"]).await;
     assert_eq!(renewed.code, 0, "{}", renewed.stderr);
     assert!(
         renewed.stderr.contains("has not been accepted since"),
@@ -188,28 +188,28 @@ async fn an_expired_key_can_be_rotated_and_a_disabled_one_cannot() {
     );
     let renewed = renewed.last_json_line();
     let new_id = renewed["keyId"].as_str().unwrap();
-    let row = line(&stack, &["show", new_id]).await;
+    let row = last_line(&stack, &["show", new_id]).await;
     assert_eq!(row["state"], "enabled", "{row}");
     assert_eq!(row["expiresAt"], renewed["expiresAt"]);
 
-    line(&stack, &["disable", new_id]).await;
-    let refused = keys(&stack, &["rotate", new_id]).await;
+    last_line(&stack, &["disable", new_id]).await;
+    let refused = run_keys(&stack, &["rotate", new_id]).await;
     assert_eq!((refused.code, refused.stdout.as_str()), (1, ""));
     for part in ["is disabled", "hint: ", "keys enable", "keys create"] {
         assert!(refused.stderr.contains(part), "{}", refused.stderr);
     }
-    assert_eq!(keys(&stack, &["list"]).await.json_lines().len(), 3);
+    assert_eq!(run_keys(&stack, &["list"]).await.json_lines().len(), 3);
 }
 
 #[tokio::test]
-async fn a_stored_limit_above_the_maximum_causes_a_warning_and_a_rotation_lowers_it() {
+async fn a_limit_above_the_maximum_causes_a_warning_and_a_rotation_lowers_the_limit() {
     let stack = LocalStack::start(&[]).await;
     let maximum = contract::MAX_REQUESTS_PER_MINUTE;
     let limit = maximum.to_string();
-    let made = line(&stack, &["create", "--name", "hub", "--rate-limit", &limit]).await;
+    let made = last_line(&stack, &["create", "--name", "hub", "--rate-limit", &limit]).await;
     let id = made["keyId"].as_str().unwrap();
     let warning = format!("warning: the limit of {id} is");
-    let listed = keys(&stack, &["list"]).await;
+    let listed = run_keys(&stack, &["list"]).await;
     assert!(!listed.stderr.contains(&warning), "{}", listed.stderr);
 
     let item = json!({
@@ -223,22 +223,22 @@ async fn a_stored_limit_above_the_maximum_causes_a_warning_and_a_rotation_lowers
     let answer = stack.send(Method::GET, "/prices/BTC", &key).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     for arguments in [&["list"][..], &["show", id]] {
-        let run = keys(&stack, arguments).await;
+        let run = run_keys(&stack, arguments).await;
         assert_eq!(run.code, 0, "{}", run.stderr);
         assert!(run.stderr.contains(&warning), "{}", run.stderr);
     }
 
-    let rotated = keys(&stack, &["rotate", id]).await;
+    let rotated = run_keys(&stack, &["rotate", id]).await;
     assert_eq!(rotated.code, 0, "{}", rotated.stderr);
     let lowered = format!("the limit of the new key is {maximum} requests a minute");
     assert!(rotated.stderr.contains(&lowered), "{}", rotated.stderr);
     let new_id = rotated.last_json_line()["keyId"].clone();
-    let row = line(&stack, &["show", new_id.as_str().unwrap()]).await;
+    let row = last_line(&stack, &["show", new_id.as_str().unwrap()]).await;
     assert_eq!(row["rateLimitPerMinute"], maximum.get());
 }
 
 #[tokio::test]
-async fn invalid_arguments_are_a_usage_error_before_any_connection() {
+async fn invalid_arguments_cause_a_usage_error_before_any_connection() {
     // Nothing listens on port 1.
     let target = ["--endpoint-url", "http://127.0.0.1:1"];
     let long = "x".repeat(101);
@@ -262,7 +262,7 @@ async fn invalid_arguments_are_a_usage_error_before_any_connection() {
 #[tokio::test]
 async fn at_a_terminal_list_prints_a_table_and_delete_asks_first() {
     let stack = LocalStack::start(&[]).await;
-    let made = line(&stack, &["create", "--name", "wrist"]).await;
+    let made = last_line(&stack, &["create", "--name", "wrist"]).await;
     let id = made["keyId"].as_str().unwrap();
     let target = ["--endpoint-url", &*stack.table_endpoint];
     let at_terminal = async |arguments: &[&str], typed| {
@@ -285,5 +285,5 @@ async fn at_a_terminal_list_prints_a_table_and_delete_asks_first() {
         assert_eq!(run.code, code, "{typed:?}: {}", run.stderr);
         assert!(run.stderr.contains(&question), "{}", run.stderr);
     }
-    assert_eq!(keys(&stack, &["show", id]).await.code, 1);
+    assert_eq!(run_keys(&stack, &["show", id]).await.code, 1);
 }

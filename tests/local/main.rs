@@ -1,4 +1,4 @@
-//! The local stack, end to end: the real command and the real functions, over HTTP.
+//! End-to-end tests of the local stack: the real command and the real functions, over HTTP.
 
 #![cfg(test)]
 
@@ -15,9 +15,12 @@ mod page;
 mod past;
 mod provider_faults;
 mod provider_outage;
-// A proxy between a function and its table, shared with the function's own tests.
+// The proxy between the API function and its table, shared with that function's own tests.
 #[path = "../../functions/api/tests/process/proxy.rs"]
-#[allow(dead_code, reason = "the function's own tests use all of it")]
+#[allow(
+    dead_code,
+    reason = "only the tests of the API function use every item"
+)]
 mod proxy;
 mod rate_limit;
 mod regressions;

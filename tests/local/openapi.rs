@@ -1,5 +1,5 @@
-//! The API conforms to its `OpenAPI` description: `schemathesis` sends valid and invalid requests
-//! and checks each response.
+//! Tests that the API conforms to its `OpenAPI` description: `schemathesis` sends valid and invalid
+//! requests and checks each response.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ use tests::python;
 use tokio::process::Command;
 use xtask::{child, workspace};
 
-/// The option for a rate limit that these tests do not reach.
+/// The option with a rate limit that these tests do not reach.
 const UNLIMITED: [&str; 2] = ["--set", "RATE_LIMIT_PER_MINUTE=60000"];
 
 fn committed_description() -> String {
@@ -54,6 +54,7 @@ async fn schemathesis_finds_no_difference_from_the_description() {
     };
     let report = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{report}");
+    // The description has eight operations.
     assert!(report.contains("Tested: 8"), "{report}");
 }
 
@@ -90,7 +91,7 @@ async fn each_example_in_the_description_matches_its_schema() {
     let examples = String::from_utf8_lossy(&output.stdout).lines().count();
     assert!(examples > 30, "{examples}");
 
-    // The script finds an invalid example, so it did not pass by mistake.
+    // Proves that the script finds an invalid example.
     let faulty =
         committed_description().replace("\"marketCap\": 2058811028682.12", "\"marketCap\": \"2\"");
     let output = validate(faulty).await;
@@ -98,7 +99,7 @@ async fn each_example_in_the_description_matches_its_schema() {
     assert!(errors.contains("ValidationError"), "{errors}");
 }
 
-/// Proves that schemathesis finds a difference, so that it does not pass by mistake.
+/// Proves that [`schemathesis_finds_no_difference_from_the_description`] can fail.
 #[tokio::test]
 async fn schemathesis_finds_a_missing_member() {
     let stack = LocalStack::start(&UNLIMITED).await;

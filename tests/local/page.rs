@@ -1,4 +1,4 @@
-//! The page of the local stack: over HTTP, and in a real browser at two sizes.
+//! Tests of the page of the local stack: over HTTP, and in a real browser at two sizes.
 
 use std::fs;
 use std::time::Duration;
@@ -15,8 +15,8 @@ use xtask::workspace;
 /// The `Accept` header of a browser that opens a page.
 const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
 
-/// The variable that `cargo xtask test screenshots` sets. With it, the tests write the screenshots
-/// in docs/.
+/// The variable with which the tests write the screenshots in docs/. `cargo xtask test screenshots`
+/// sets this variable.
 const SCREENSHOTS: &str = "SCREENSHOTS";
 
 const DESKTOP: Screen = Screen {
@@ -141,10 +141,9 @@ async fn an_update_from_the_page_has_the_faults_that_the_page_switched_on() {
     let failed = eventually("a failed update", Duration::from_secs(30), async || {
         let state = call_page_api(&stack, &token, "state", None).await;
         let all = state["invocations"].as_array().cloned().unwrap();
-        let mut updates = all.into_iter().filter(|one| one["function"] == "update");
-        updates
-            .next()
-            .filter(|last| !last["outcome"].is_null() && last["outcome"] != "ok")
+        // The newest event is the first.
+        let last = all.into_iter().find(|event| event["function"] == "update");
+        last.filter(|last| !last["outcome"].is_null() && last["outcome"] != "ok")
     });
     let lines = failed.await["lines"].to_string();
     assert!(lines.contains("500"), "{lines}");
@@ -193,7 +192,7 @@ async fn the_page_works_in_a_browser_on_a_phone() {
     .await;
 }
 
-/// Uses every tab of the page. `network` has the options for other devices.
+/// Uses every tab of the page. `network` has the options with which other devices can connect.
 async fn use_page(screen: Screen, network: &[&str], screenshot: &str) {
     let Some(mut browser) = Browser::start(screen).await else {
         return;
@@ -236,7 +235,7 @@ async fn use_page(screen: Screen, network: &[&str], screenshot: &str) {
     let first = browser.evaluate(price).await;
     browser.click("#update").await;
     browser.wait_until(&format!("{price} !== {first}")).await;
-    wait_until_it_fits(&mut browser).await;
+    wait_until_page_fits(&mut browser).await;
     assert_readable(&mut browser).await;
     if std::env::var_os(SCREENSHOTS).is_some() {
         let form = json!({"format": "webp", "quality": 60});
@@ -249,15 +248,15 @@ async fn use_page(screen: Screen, network: &[&str], screenshot: &str) {
     open_reference(&mut browser).await;
     simulate_outage(&mut browser).await;
 
-    // Chromium reports each 503 as a failed load.
+    // Chromium reports each 503 of `/health` as a failed load.
     let health = format!("{}/health", stack.url);
     let problems = browser.problems(&stack.url, &health);
     assert!(problems.is_empty(), "{problems:#?}");
 }
 
-/// A JavaScript expression for the texts whose contrast to their background is below 4.5, the
-/// minimum for level AA of WCAG 2.2 (<https://www.w3.org/TR/WCAG22/#contrast-minimum>), and for the
-/// luminance of the page's background.
+/// A JavaScript expression that returns the texts with too little contrast, and the luminance of the
+/// page's background. The minimum contrast is 4.5, that of level AA of WCAG 2.2
+/// (<https://www.w3.org/TR/WCAG22/#contrast-minimum>).
 const CONTRASTS: &str = r"(() => {
   const channels = (color) => color.match(/[\d.]+/g).map(Number);
   const linear = (byte) => byte <= 10 ? byte / 255 / 12.92 : ((byte / 255 + 0.055) / 1.055) ** 2.4;
@@ -282,8 +281,8 @@ const CONTRASTS: &str = r"(() => {
   };
 })()";
 
-/// Asserts that the contrast of every text suffices in both colour schemes. Leaves the page in the
-/// light one.
+/// Asserts that every text has enough contrast in both colour schemes. Leaves the page in the light
+/// scheme.
 async fn assert_readable(browser: &mut Browser) {
     for (scheme, luminances) in [("dark", 0.0..0.1), ("light", 0.8..1.0)] {
         browser.set_colour_scheme(scheme).await;
@@ -323,11 +322,11 @@ async fn use_console(browser: &mut Browser) {
     browser
         .wait_until("document.getElementById('curl').textContent.startsWith('curl ')")
         .await;
-    wait_until_it_fits(browser).await;
+    wait_until_page_fits(browser).await;
 }
 
 async fn open_reference(browser: &mut Browser) {
-    // The viewer of the reference reads the colour scheme only when it opens.
+    // The viewer of the reference reads the colour scheme only when the viewer opens.
     browser.set_colour_scheme("dark").await;
     browser.click("nav a[href='#reference']").await;
     let document = "document.getElementById('viewer').contentDocument";
@@ -340,10 +339,10 @@ async fn open_reference(browser: &mut Browser) {
     let is_dark = format!("{style}.backgroundColor.match(/[0-9]+/g).every((part) => part < 80)");
     browser.wait_until(&is_dark).await;
     browser.set_colour_scheme("light").await;
-    wait_until_it_fits(browser).await;
+    wait_until_page_fits(browser).await;
 }
 
-/// Opens the tab with the inside of the stack, and switches both providers off and on.
+/// Opens the tab `Inside`, makes both providers of the feed fail, and lets them recover.
 async fn simulate_outage(browser: &mut Browser) {
     browser.click("nav a[href='#inside']").await;
     browser
@@ -356,9 +355,10 @@ async fn simulate_outage(browser: &mut Browser) {
         .wait_until("document.getElementById('kinds').textContent.includes('PRICE HISTORY')")
         .await;
     browser
+        // The local stack evaluates five of prod's alarms.
         .wait_until("document.querySelectorAll('#alarms .good').length === 5")
         .await;
-    wait_until_it_fits(browser).await;
+    wait_until_page_fits(browser).await;
     assert_readable(browser).await;
     browser.click("[name=first-server-error]").await;
     browser.click("[name=second-server-error]").await;
@@ -383,7 +383,7 @@ async fn simulate_outage(browser: &mut Browser) {
 }
 
 /// Waits until the page is not wider than the window.
-async fn wait_until_it_fits(browser: &mut Browser) {
+async fn wait_until_page_fits(browser: &mut Browser) {
     browser
         .wait_until("document.documentElement.scrollWidth <= innerWidth")
         .await;

@@ -1,4 +1,4 @@
-//! The made-up price history of a new table.
+//! Tests of the made-up price history of a new table.
 
 use nix::sys::signal::Signal;
 use shared::client::{ClientConfig, dynamodb_client};
@@ -37,9 +37,14 @@ async fn a_new_table_has_every_point_of_the_charts_up_to_the_first_update() {
             .map(|slot| slot.start().unix_seconds())
             .collect();
         let steps: Vec<_> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
-        assert!(steps.iter().all(|step| *step <= 7_200), "{name}: {steps:?}");
+        // A sample for every two hours of a week, and for every five minutes of the last day.
+        let (two_hours, five_minutes) = (2 * 60 * 60, 5 * 60);
+        assert!(
+            steps.iter().all(|step| *step <= two_hours),
+            "{name}: {steps:?}"
+        );
         let last_day = steps.iter().rev().take(24 * 12);
-        assert!(last_day.copied().all(|step| step == 300), "{name}");
+        assert!(last_day.copied().all(|step| step == five_minutes), "{name}");
         assert!(times.len() >= 24 * 12 + 6 * 12, "{name}: {}", times.len());
     }
 }

@@ -1,5 +1,5 @@
-//! Every fault of the feed, each in one run of the real update function with the time limits that
-//! the function has in Lambda.
+//! Tests of every fault of the feed: each fault in one run of the real update function, with the time
+//! limits that the function has in Lambda.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use tests::local_stack::{LocalStack, run};
 use tokio::task::JoinSet;
 use xtask::local::FeedFault;
 
-/// The time that the update function gives all providers together, and a little more for a busy
-/// machine. Lambda would end the run after 60 seconds.
+/// The update function's budget for all providers (45 s), and a little more for a busy machine. Lambda
+/// would end the run after 60 seconds.
 const LONGEST_RUN: Duration = Duration::from_secs(48);
 
 /// The result of one run of the update function.
@@ -62,7 +62,7 @@ impl Run {
             .clone()
     }
 
-    /// Asserts that the run did not time out, and that the duration in its log line is allowed.
+    /// Asserts that the run did not time out, and that its log line has a duration below [`LONGEST_RUN`].
     fn assert_ended_in_time(&self, line: &Value) {
         assert!(!self.stderr.contains("timed out after"), "{self}");
         let took = Duration::from_millis(line["duration_ms"].as_u64().unwrap());
@@ -85,7 +85,7 @@ impl Run {
         assert!(metrics["PriceAge"].is_number(), "{self}");
     }
 
-    /// Asserts that the run stored a number of prices and named every other coin.
+    /// Asserts that the run stored this number of prices and logged every other coin as skipped.
     fn assert_succeeded(&self, message: &str, stored: usize) {
         assert_eq!(self.code, Some(0), "{self}");
         let line = self.line(message);
@@ -169,7 +169,6 @@ async fn an_unusable_response_fails_the_run_in_time_and_changes_no_price() {
     while let Some(run) = runs.join_next().await {
         run.unwrap().assert_failed();
     }
-    // The stored prices are the same to the last digit and second.
     assert_eq!(prices(&stack).await, before);
     assert_eq!(stack.get("/health").await.status, 200);
 }

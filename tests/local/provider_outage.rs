@@ -1,4 +1,4 @@
-//! A provider that fails and recovers.
+//! Tests with a provider that fails and recovers.
 
 use std::time::Duration;
 
@@ -29,10 +29,14 @@ async fn feed(port: &str) -> (Service, String) {
 }
 
 /// Waits until all prices meet a condition, and returns the prices.
-async fn prices(stack: &LocalStack, what: &str, condition: fn(&Value) -> bool) -> Vec<Value> {
+async fn wait_for_prices(
+    stack: &LocalStack,
+    what: &str,
+    condition: fn(&Value) -> bool,
+) -> Vec<Value> {
     eventually(what, LIMIT, async || {
         let answer = stack.get("/prices").await;
-        // Until then, every response accepts the key and has all prices.
+        // Before the condition is true, a response has all prices, too.
         assert_eq!(answer.status, 200, "{}", answer.text);
         let prices = answer.json()["data"].as_array().cloned().unwrap();
         assert_eq!(prices.len(), contract::catalogue::COINS.len());
@@ -41,7 +45,7 @@ async fn prices(stack: &LocalStack, what: &str, condition: fn(&Value) -> bool) -
     .await
 }
 
-async fn health(stack: &LocalStack, status: u16) -> Value {
+async fn wait_for_health(stack: &LocalStack, status: u16) -> Value {
     let what = format!("/health with {status}");
     eventually(&what, LIMIT, async || {
         let answer = stack.get("/health").await;
@@ -62,7 +66,7 @@ fn price_age(stack: &LocalStack) -> Option<f64> {
 }
 
 #[tokio::test]
-async fn prices_are_stale_during_an_outage_of_the_provider_and_fresh_after_it() {
+async fn prices_are_stale_while_the_provider_fails_and_fresh_after_its_recovery() {
     let (_held, port) = hold_port();
     let (feed_service, url) = feed(&port).await;
     let stack = LocalStack::start(&[
@@ -83,23 +87,23 @@ async fn prices_are_stale_during_an_outage_of_the_provider_and_fresh_after_it() 
     let is_fresh = |price: &Value| price.get("stale").is_none();
     let is_stale = |price: &Value| price["stale"] == true;
 
-    assert_eq!(health(&stack, 200).await["status"], "healthy");
-    prices(&stack, "fresh prices", is_fresh).await;
+    assert_eq!(wait_for_health(&stack, 200).await["status"], "healthy");
+    wait_for_prices(&stack, "fresh prices", is_fresh).await;
 
     feed_service.stop(Signal::SIGKILL).await;
-    prices(&stack, "stale prices", is_stale).await;
-    let unhealthy = health(&stack, 503).await;
+    wait_for_prices(&stack, "stale prices", is_stale).await;
+    let unhealthy = wait_for_health(&stack, 503).await;
     assert_eq!(unhealthy["status"], "unhealthy");
     assert_eq!(unhealthy["checks"]["dynamodb"], "ok");
-    prices(&stack, "prices that are still there", is_stale).await;
+    wait_for_prices(&stack, "prices that are still there", is_stale).await;
     eventually("a price age beyond the limit", LIMIT, async || {
         price_age(&stack).filter(|age| *age > 4.0)
     })
     .await;
 
     let (feed_service, _) = feed(&port).await;
-    prices(&stack, "fresh prices again", is_fresh).await;
-    health(&stack, 200).await;
+    wait_for_prices(&stack, "fresh prices again", is_fresh).await;
+    wait_for_health(&stack, 200).await;
     eventually("a price age within the limit", LIMIT, async || {
         price_age(&stack).filter(|age| *age <= 4.0)
     })
@@ -108,7 +112,7 @@ async fn prices_are_stale_during_an_outage_of_the_provider_and_fresh_after_it() 
 }
 
 #[tokio::test]
-async fn prices_of_an_hour_ago_are_stale_and_unhealthy_until_newer_ones_come() {
+async fn prices_of_an_hour_ago_are_stale_and_unhealthy_until_newer_prices_come() {
     let stack = LocalStack::start(&[
         // Two responses with old prices, then one with new prices. Later old prices change
         // nothing. The second provider has only old prices.
@@ -129,16 +133,19 @@ async fn prices_of_an_hour_ago_are_stale_and_unhealthy_until_newer_ones_come() {
     ])
     .await;
     let limit = f64::from(contract::MAX_PRICE_AGE_SECONDS);
-    prices(&stack, "stale prices", |price| price["stale"] == true).await;
-    assert_eq!(health(&stack, 503).await["checks"]["dynamodb"], "ok");
+    wait_for_prices(&stack, "stale prices", |price| price["stale"] == true).await;
+    assert_eq!(
+        wait_for_health(&stack, 503).await["checks"]["dynamodb"],
+        "ok"
+    );
     eventually("a price age beyond the limit", LIMIT, async || {
         price_age(&stack).filter(|age| *age > limit)
     })
     .await;
 
     let is_fresh = |price: &Value| price.get("stale").is_none();
-    prices(&stack, "fresh prices", is_fresh).await;
-    health(&stack, 200).await;
+    wait_for_prices(&stack, "fresh prices", is_fresh).await;
+    wait_for_health(&stack, 200).await;
     eventually("a run with nothing newer", LIMIT, async || {
         let stderr = stack.service.stderr();
         stderr
@@ -150,5 +157,5 @@ async fn prices_of_an_hour_ago_are_stale_and_unhealthy_until_newer_ones_come() {
         price_age(&stack).filter(|age| *age < limit)
     })
     .await;
-    prices(&stack, "prices that are still fresh", is_fresh).await;
+    wait_for_prices(&stack, "prices that are still fresh", is_fresh).await;
 }

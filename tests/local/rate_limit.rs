@@ -1,4 +1,4 @@
-//! The rate limit, with requests to several processes of the API at the same time.
+//! A test of the rate limit, with requests to several processes of the API at the same time.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,8 +12,8 @@ const LIMIT: usize = 50;
 const CLIENTS: usize = 16;
 const REQUESTS_PER_CLIENT: usize = 8;
 
-/// Returns the minute in which the limiter counted a request. The rounding tolerates a response
-/// that takes half a minute.
+/// Returns the minute in which the limiter counted a request. The result is right even if the response
+/// took half a minute.
 fn window(answer: &Answer) -> u64 {
     let reset: u64 = answer.header("ratelimit-reset").unwrap().parse().unwrap();
     assert!((1..=60).contains(&reset), "{reset}");

@@ -1,5 +1,4 @@
-//! Regression tests: requests and conditions from bug reports, in which the API's response was once
-//! wrong.
+//! Regression tests: requests and conditions from bug reports, for which the API's response was wrong.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
@@ -64,7 +63,7 @@ async fn a_change_beyond_int64_is_null_in_the_compact_format_only() {
 /// Case `frozen-coin`: a coin that the provider no longer updates made every response with this
 /// coin uncacheable (`max-age=0`).
 #[tokio::test]
-async fn a_coin_that_its_provider_no_longer_updates_is_stale_and_responses_stay_cacheable() {
+async fn a_coin_without_new_prices_is_stale_and_responses_stay_cacheable() {
     let stack = stack_with(json!({
         "bitcoin": {
             "usd": 100, "usd_market_cap": 5, "usd_24h_change": 1.5, "last_updated_at": now(),
@@ -83,7 +82,7 @@ async fn a_coin_that_its_provider_no_longer_updates_is_stale_and_responses_stay_
             let stale = price["symbol"] == "ETH";
             assert_eq!(price["stale"] == true, stale, "{price}");
         }
-        // Responses can be cached until the next update, which is due 300 s after the first one.
+        // Responses can be cached until the second update, which is due 300 s after the first update.
         let control = answer.header("cache-control").unwrap();
         assert!(max_age(control) > 60, "{path}: {control}");
     }
@@ -158,7 +157,7 @@ async fn a_request_passes_if_the_limiter_is_throttled_once() {
 /// Case `symbols-with-brackets`: a misspelt parameter `symbols` was ignored, and the response had
 /// all coins.
 #[tokio::test]
-async fn a_misspelt_symbols_parameter_gets_a_400_that_names_it() {
+async fn a_misspelt_symbols_parameter_gets_a_400_that_names_the_parameter() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("event.json");
     let invoke = async |query: &str, parameters: Value| {
@@ -186,7 +185,7 @@ async fn a_misspelt_symbols_parameter_gets_a_400_that_names_it() {
     for (query, name) in [
         ("symbols[]=BTC&symbols[]=ETH", "symbols[]"),
         ("symbols[0]=BTC", "symbols[0]"),
-        // The space keeps the name from being found in `symbols`.
+        // With the space, the error must contain the word `symbol`, and not only `symbols`.
         ("symbol=BTC", "symbol "),
         ("Symbols=BTC", "Symbols"),
     ] {

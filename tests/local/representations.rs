@@ -1,4 +1,4 @@
-//! The representations of the same prices: conditional requests, gzip, the compact format.
+//! Tests of the representations of the same prices: conditional requests, gzip, the compact format.
 
 use reqwest::Method;
 use tests::http::Answer;
@@ -29,8 +29,8 @@ async fn a_matching_entity_tag_gets_a_304_that_counts_against_the_rate_limit() {
         let header = answer.header("ratelimit-remaining").unwrap();
         header.parse::<u32>().unwrap()
     };
-    // The limit is 50 requests a minute. If a new minute began between the requests, the second one
-    // was its first.
+    // The limit is 50 requests a minute. If a new minute began between the two requests, the second
+    // request was the first of that minute.
     let new_minute = remaining(&again) == 49;
     assert!(new_minute || remaining(&again) + 1 == remaining(&first));
 }

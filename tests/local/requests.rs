@@ -1,4 +1,4 @@
-//! Requests of clients: keys, paths, methods, CORS and validation.
+//! Tests of requests: keys, paths, methods, CORS and validation.
 
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -1,8 +1,8 @@
-//! The screens of a watch app, filled from the local stack: the list, the detail of each coin with
+//! Tests that the local stack fills the screens of a watch app: the list, the detail of each coin with
 //! its charts, and the watch face.
 //!
-//! The app requests a fixed list of symbols, and cannot show a screen if one of its values is missing
-//! or not a number.
+//! The app requests a fixed list of symbols. It cannot show a screen if one of the values is missing or
+//! not a number.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ const SYMBOLS: [&str; 20] = [
 /// The end of a query for US dollars, which is the default, and for yen.
 const CURRENCIES: [&str; 2] = ["", "&currency=jpy"];
 
-/// Settings with which no request reaches the rate limit and no process caches prices.
+/// Options with which no request reaches the rate limit and no process caches prices.
 const SETTINGS: [&str; 4] = [
     "--set",
     "RATE_LIMIT_PER_MINUTE=60000",
@@ -38,14 +38,14 @@ async fn get(stack: &LocalStack, path: &str) -> Value {
     answer.json()
 }
 
-/// Returns the field `name` of `item`. Panics if it is not a number.
+/// Returns the field `name` of `item`. Panics if the field is not a number.
 fn number(item: &Value, name: &str) -> f64 {
     let value = item[name].as_f64();
     value.unwrap_or_else(|| panic!("no number {name} in {item}"))
 }
 
 /// Requests and checks the list, and returns its items.
-async fn list(stack: &LocalStack, currency: &str) -> Vec<Value> {
+async fn check_list(stack: &LocalStack, currency: &str) -> Vec<Value> {
     let path = format!("/prices?symbols={}{currency}", SYMBOLS.join(","));
     let body = get(stack, &path).await;
     assert_eq!(body.get("unavailable"), None, "{body}");
@@ -70,7 +70,7 @@ async fn list(stack: &LocalStack, currency: &str) -> Vec<Value> {
 
 /// Returns the values of a chart. Checks that their times increase, and that they are in the last
 /// `period` seconds.
-fn chart(item: &Value, name: &str, period: u32) -> Vec<f64> {
+fn check_chart(item: &Value, name: &str, period: u32) -> Vec<f64> {
     let points = item[name].as_array().unwrap();
     let now = Timestamp::now();
     let time = |point: &Value| Timestamp::parse(point["timestamp"].as_str().unwrap()).unwrap();
@@ -86,7 +86,7 @@ fn chart(item: &Value, name: &str, period: u32) -> Vec<f64> {
 }
 
 /// Requests and checks the detail screen of a coin, and returns its item.
-async fn detail(stack: &LocalStack, symbol: &str, currency: &str) -> Value {
+async fn check_detail(stack: &LocalStack, symbol: &str, currency: &str) -> Value {
     let path = format!("/prices/{symbol}?include=detail{currency}");
     let item = get(stack, &path).await["data"][0].clone();
     assert_eq!(item["symbol"], symbol);
@@ -103,7 +103,7 @@ async fn detail(stack: &LocalStack, symbol: &str, currency: &str) -> Value {
         ("chart24h", 24, 47),
         ("chart7d", 168, 83),
     ] {
-        let points = chart(&item, name, hours * 60 * 60);
+        let points = check_chart(&item, name, hours * 60 * 60);
         assert!(
             points.len() >= minimum,
             "{symbol} {name}: {} points",
@@ -121,7 +121,7 @@ async fn detail(stack: &LocalStack, symbol: &str, currency: &str) -> Value {
 
 /// Requests and checks the watch face of three coins, which uses the compact format. Returns the
 /// symbols as the response has them: a `*` after a symbol marks a stale price.
-async fn watch_face(stack: &LocalStack, currency: &str) -> String {
+async fn check_watch_face(stack: &LocalStack, currency: &str) -> String {
     let path = format!("/prices?symbols=BTC,ETH,MATIC&format=compact{currency}");
     let answer = stack.get(&path).await;
     assert!(answer.text.len() <= 120, "{}", answer.text);
@@ -137,12 +137,12 @@ async fn watch_face(stack: &LocalStack, currency: &str) -> String {
 }
 
 /// Requests and checks every screen in both currencies.
-async fn every_screen(stack: &LocalStack) {
+async fn check_every_screen(stack: &LocalStack) {
     for currency in CURRENCIES {
-        for item in list(stack, currency).await {
-            detail(stack, item["symbol"].as_str().unwrap(), currency).await;
+        for item in check_list(stack, currency).await {
+            check_detail(stack, item["symbol"].as_str().unwrap(), currency).await;
         }
-        let symbols = watch_face(stack, currency).await;
+        let symbols = check_watch_face(stack, currency).await;
         let symbols: Vec<_> = symbols
             .split([' ', '*'])
             .filter(|name| !name.is_empty())
@@ -154,9 +154,9 @@ async fn every_screen(stack: &LocalStack) {
 #[tokio::test]
 async fn every_screen_is_complete_from_the_first_minute() {
     let stack = LocalStack::start(&SETTINGS).await;
-    every_screen(&stack).await;
-    let dollars = number(&list(&stack, "").await[0], "price");
-    let yen = number(&list(&stack, "&currency=jpy").await[0], "price");
+    check_every_screen(&stack).await;
+    let dollars = number(&check_list(&stack, "").await[0], "price");
+    let yen = number(&check_list(&stack, "&currency=jpy").await[0], "price");
     assert!((100.0..200.0).contains(&(yen / dollars)), "{yen} {dollars}");
 }
 
@@ -164,24 +164,24 @@ async fn every_screen_is_complete_from_the_first_minute() {
 async fn every_screen_is_complete_after_updates() {
     let every = ["--every", "1s"];
     let stack = LocalStack::start(&[&SETTINGS[..], &every].concat()).await;
-    let first = list(&stack, "&currency=jpy").await;
+    let first = check_list(&stack, "&currency=jpy").await;
     eventually("another price of every coin", LIMIT, async || {
-        let now = list(&stack, "&currency=jpy").await;
+        let now = check_list(&stack, "&currency=jpy").await;
         let mut pairs = first.iter().zip(&now);
         pairs
             .all(|(first, now)| first["price"] != now["price"])
             .then_some(())
     })
     .await;
-    every_screen(&stack).await;
+    check_every_screen(&stack).await;
 }
 
 #[tokio::test]
-async fn every_screen_is_complete_and_stale_through_an_outage_of_the_provider() {
+async fn every_screen_is_complete_and_stale_during_an_outage_of_the_provider() {
     let folder = tempfile::tempdir().unwrap();
     let persist = ["--persist", folder.path().to_str().unwrap()];
     let before = LocalStack::start(&[&SETTINGS[..], &persist].concat()).await;
-    let prices = list(&before, "").await;
+    let prices = check_list(&before, "").await;
     before.service.stop(Signal::SIGINT).await;
 
     let outage = [
@@ -196,16 +196,16 @@ async fn every_screen_is_complete_and_stale_through_an_outage_of_the_provider() 
     ];
     let stack = LocalStack::start(&[&SETTINGS[..], &persist, &outage].concat()).await;
     eventually("stale prices", LIMIT, async || {
-        let items = list(&stack, "").await;
+        let items = check_list(&stack, "").await;
         items.iter().all(|item| item["stale"] == true).then_some(())
     })
     .await;
-    every_screen(&stack).await;
-    for (before, now) in prices.iter().zip(list(&stack, "").await) {
+    check_every_screen(&stack).await;
+    for (before, now) in prices.iter().zip(check_list(&stack, "").await) {
         assert_eq!(before["price"], now["price"]);
     }
     for currency in CURRENCIES {
-        assert_eq!(watch_face(&stack, currency).await, "BTC*ETH*MATIC*");
-        assert_eq!(detail(&stack, "BTC", currency).await["stale"], true);
+        assert_eq!(check_watch_face(&stack, currency).await, "BTC*ETH*MATIC*");
+        assert_eq!(check_detail(&stack, "BTC", currency).await["stale"], true);
     }
 }

@@ -1,4 +1,4 @@
-//! The listening sockets of the local stack, which Linux lists in `/proc`.
+//! Tests of the listening sockets of the local stack, which Linux lists in `/proc`.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -37,7 +37,7 @@ async fn without_host_the_stack_listens_only_on_loopback() {
     for arguments in [&[][..], &["--https"]] {
         let stack = LocalStack::start(arguments).await;
         let bound = listening(stack.service.pid());
-        // The API, the table, the feed and the functions' runtime API.
+        // The sockets of the API, the table, the feed, and at least one Runtime API.
         assert!(bound.len() >= 4, "{bound:?}");
         let outside: Vec<_> = bound.iter().filter(|at| !at.ip().is_loopback()).collect();
         assert!(outside.is_empty(), "{outside:?}");

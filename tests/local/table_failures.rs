@@ -1,4 +1,4 @@
-//! The calls that a request makes to the table, and failures of the table.
+//! Tests of the calls that a request makes to the table, and of failures of the table.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,6 @@ use tests::local_stack::LocalStack;
 
 use crate::proxy::{Call, Fault, Proxy};
 
-/// The failures of a table.
 const FAULTS: [Fault; 5] = [
     Fault::Error(400, "ThrottlingException"),
     Fault::Error(500, "InternalServerError"),
@@ -19,7 +18,7 @@ const FAULTS: [Fault; 5] = [
     Fault::Hang,
 ];
 
-/// The time limit for a request: it waits at most 5 s for the table, and a busy machine needs more.
+/// The time limit for a request. A request waits at most 5 s for the table; a busy machine needs more.
 const LIMIT: Duration = Duration::from_secs(9);
 
 /// The time limit for a change of the health, which the API caches for 5 s.
@@ -57,20 +56,20 @@ impl Setup {
         }
     }
 
-    /// Returns the calls that a request waited for, without those of the update function and
-    /// the write of `lastUsedAt`.
-    fn awaited(&self) -> Vec<Call> {
+    /// Returns the calls that a request waited for: without the calls of the update function, and
+    /// without the write of `lastUsedAt`.
+    fn take_awaited_calls(&self) -> Vec<Call> {
         let mut calls = self.proxy.take_calls();
         calls.retain(|call| ![Call::NoteUse, Call::Transaction, Call::Other].contains(call));
         calls
     }
 
     /// Sends one request from each client at the same time.
-    async fn clients(&self) -> Vec<Answer> {
+    async fn send_from_all_clients(&self) -> Vec<Answer> {
         join_all((0..CLIENTS).map(|_| self.stack.get("/prices"))).await
     }
 
-    async fn health(&self, status: u16) -> Value {
+    async fn wait_for_health(&self, status: u16) -> Value {
         let what = format!("/health with {status}");
         eventually(&what, HEALTH_LIMIT, async || {
             let answer = self.stack.get("/health").await;
@@ -103,14 +102,14 @@ fn assert_fresh(answer: &Answer) {
 }
 
 #[tokio::test]
-async fn a_warm_request_waits_for_one_call_or_for_two_simultaneous_ones() {
+async fn a_warm_request_waits_for_one_call_or_for_two_simultaneous_calls() {
     let setup = Setup::start(&[]).await;
     let get = async |path| {
         let answer = setup.stack.get(path).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
-        setup.awaited()
+        setup.take_awaited_calls()
     };
-    setup.awaited();
+    setup.take_awaited_calls();
     let first = [Call::GetItem, Call::BatchGetItem, Call::Count];
     assert_eq!(get("/prices/BTC").await, first);
 
@@ -141,10 +140,10 @@ async fn a_warm_request_waits_for_one_call_or_for_two_simultaneous_ones() {
 }
 
 #[tokio::test]
-async fn prices_that_the_table_does_not_return_are_named_and_the_others_served() {
+async fn prices_that_the_table_does_not_return_are_named_and_others_are_served() {
     let setup = Setup::start(&NO_CACHE).await;
     setup.proxy.fail(Call::BatchGetItem, Fault::Half);
-    for answer in setup.clients().await {
+    for answer in setup.send_from_all_clients().await {
         assert_eq!(answer.status, 200, "{}", answer.text);
         let found = answer.json()["data"].as_array().unwrap().len();
         let unavailable = answer.json()["unavailable"].as_array().unwrap().len();
@@ -163,7 +162,7 @@ async fn a_failing_table_causes_503s_within_the_time_limit_until_the_table_recov
     for fault in FAULTS {
         setup.proxy.fail_everything(fault);
         let sent = Instant::now();
-        let answers = setup.clients().await;
+        let answers = setup.send_from_all_clients().await;
         let took = sent.elapsed();
         assert!(took < LIMIT, "{fault:?} took {took:?}");
         for answer in answers {
@@ -173,7 +172,7 @@ async fn a_failing_table_causes_503s_within_the_time_limit_until_the_table_recov
             assert_has_no_details(&answer.text);
         }
         setup.proxy.recover();
-        for answer in setup.clients().await {
+        for answer in setup.send_from_all_clients().await {
             assert_fresh(&answer);
         }
     }
@@ -182,14 +181,14 @@ async fn a_failing_table_causes_503s_within_the_time_limit_until_the_table_recov
 #[tokio::test]
 async fn health_and_the_update_recover_after_an_outage_of_the_table() {
     let setup = Setup::start(&[&NO_CACHE[..], &["--every", "1s"]].concat()).await;
-    assert_eq!(setup.health(200).await["status"], "healthy");
+    assert_eq!(setup.wait_for_health(200).await["status"], "healthy");
     setup.proxy.fail_everything(Fault::Hang);
-    let unhealthy = setup.health(503).await;
+    let unhealthy = setup.wait_for_health(503).await;
     assert_eq!(unhealthy["checks"]["dynamodb"], "error");
     assert_has_no_details(&unhealthy.to_string());
 
     setup.proxy.recover();
-    let healthy = setup.health(200).await;
+    let healthy = setup.wait_for_health(200).await;
     assert_eq!(healthy["checks"]["dynamodb"], "ok");
     // Later updates store newer prices.
     let known = healthy["checks"]["lastPriceUpdate"].clone();

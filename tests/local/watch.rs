@@ -1,4 +1,4 @@
-//! `cargo xtask local --watch`, with a fake cargo that the test controls.
+//! Tests of `cargo xtask local --watch`, with a fake cargo that the tests control.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, Permissions};
@@ -46,7 +46,7 @@ for name in api update; do
 done
 "#;
 
-/// A folder with the fake cargo, and the real functions.
+/// A folder with the fake cargo, and the paths of the real functions.
 struct Cargo {
     folder: TempDir,
     functions: Vec<PathBuf>,
@@ -70,7 +70,7 @@ impl Cargo {
     }
 
     /// Sets the result of the next build: the real functions with a rate limit that identifies the
-    /// build.
+    /// build, `5000{build}`.
     fn set_limit(&self, build: u32) {
         for function in &self.functions {
             let program = format!(
@@ -106,8 +106,8 @@ fn write_program(path: &Path, text: &str) {
     fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
 }
 
-/// The exclusive right to change a source file. Every stack that watches this checkout sees a
-/// change, so only one test at a time may watch.
+/// The exclusive right to change a source file. Only one test at a time may watch this checkout, because
+/// every watching stack sees a change.
 struct Source {
     _lock: File,
 }
@@ -251,7 +251,7 @@ async fn a_signal_during_a_build_ends_the_build_and_removes_its_links() {
         processes.iter().all(|id| !is_running(*id)).then_some(())
     })
     .await;
-    // The links to the binaries were removed.
+    // The links to the binaries were removed, and only the folder of the build is left.
     let output = fs::read_dir(cargo.path("target")).unwrap();
     let output = output.map(|checkout| fs::read_dir(checkout.unwrap().path()).unwrap());
     let names = output.flatten().map(|entry| entry.unwrap().file_name());

@@ -50,7 +50,7 @@ class CodeDeploy:
         return None
 
     def run_hook(self, hook, region, creator):
-        """Invokes the hook for a new deployment. Raises unless the hook reports success."""
+        """Invokes the hook for a new deployment. Raises an error if the hook reports no success."""
         with self.lock:
             self.count += 1
             deployment = f"d-{self.count}"
@@ -81,7 +81,7 @@ class CodeDeploy:
             stack = _stacks[stack_name]
             hook = hook_of(stack["_template"], new)
             function = _lambda_function_for_cfn_ref(new["FunctionName"])[0]
-            # After a failed hook, the rollback finds the alias at the old version: no hook runs.
+            # After a failed hook, the rollback finds the alias at the old version and runs no hook.
             live = function["aliases"][new["Name"]]["FunctionVersion"]
             if hook and live != new["FunctionVersion"]:
                 is_rollback = "ROLLBACK" in stack["StackStatus"]

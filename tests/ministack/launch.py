@@ -47,8 +47,8 @@ RECORDED = {
 def record(name_property):
     """Returns a provisioner that accepts every resource and does nothing.
 
-    `Fn::GetAtt` with `Arn` returns the resource's name. Only the dashboard uses such an ARN, and
-    cfn-lint checks whether the resource type has the attribute.
+    `Fn::GetAtt` with `Arn` returns the resource's name, even if the type has no such attribute:
+    cfn-lint checks the attributes. Only the dashboard uses such an ARN.
     """
 
     def create(logical_id, properties, stack_name):
@@ -192,8 +192,8 @@ def main():
         LAMBDA_EXECUTOR="local",
     )
     threading.Thread(target=end_with_stdin, daemon=True).start()
-    # Hides botocore from ministack, which does not need it. With botocore, ministack reads the
-    # model of every service, only to correct a Content-Type. That takes a third of a test's time.
+    # Hides botocore from ministack. With botocore, ministack reads the model of every service, only
+    # to correct a Content-Type, which takes a third of a test's time.
     sys.modules["botocore"] = None
 
     import asyncio

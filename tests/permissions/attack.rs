@@ -1,9 +1,9 @@
-//! Attacks by a job that deploys dev. Such a job can use dev's deploy role and, through it,
-//! CloudFormation's role for dev. If dev and prod share an account, a job that could create an
+//! Tests of attacks by a job that deploys dev. Such a job can use dev's deploy role and, through that
+//! role, CloudFormation's role for dev. If dev and prod share an account, a job that could create an
 //! administrator would bypass the approval of prod's deploys.
 //!
-//! These tests evaluate the policies themselves, because the emulator ignores permissions
-//! boundaries. docs/pipeline.md has the same cases as commands for IAM's policy simulator.
+//! The module `evaluator` evaluates the policies, because the emulator ignores permissions boundaries.
+//! docs/pipeline.md has the same cases as commands for IAM's policy simulator.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,7 +17,7 @@ use crate::policy::Statement;
 use crate::resolve::{ACCOUNT, REGION, Resolver};
 use crate::roles::{CLOUDFORMATION_ROLE, statements};
 
-/// The roles of dev that an attacker can use, directly or through CloudFormation.
+/// A role of dev that an attacker can use, directly or through CloudFormation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
     Deploy,
@@ -513,7 +513,6 @@ impl BoundaryCase {
     }
 }
 
-/// Returns the statements of an environment's boundary.
 fn boundary(environment: Environment) -> Vec<Statement> {
     let template = stack::boundary(environment).render().unwrap();
     let template = template.as_value();

@@ -1,5 +1,5 @@
-//! The permissions of the pipeline's roles, compared with the permissions that the CloudFormation
-//! registry lists for the handlers of each resource type.
+//! Tests of the permissions of the pipeline's roles. The CloudFormation registry lists the permissions
+//! that the handlers of each resource type need.
 
 #![cfg(test)]
 
@@ -26,8 +26,8 @@ use crate::roles::{CLOUDFORMATION_ROLE, DRIFT_ROLES, pipelines};
 
 /// Permissions of handlers that no deploy needs, because no template uses the feature.
 struct Unneeded {
-    /// Properties that no resource has, such as `Lambda::Function.VpcConfig`. A property after a
-    /// `+` is one that every resource of the type has, so the handler never removes it.
+    /// Properties that no resource has, such as `Lambda::Function.VpcConfig`. A `+` marks a property that
+    /// every resource of the type has, so the handler never removes the property.
     feature: &'static [&'static str],
     /// The actions. A `*` at the end matches any text.
     actions: &'static [&'static str],
@@ -225,7 +225,7 @@ const UNNEEDED: [Unneeded; 12] = [
     },
 ];
 
-/// Permissions that a deploy needs although no handler names them, each list with its reason.
+/// Permissions that a deploy needs although no handler names them. Each list has its reason.
 const NOT_IN_HANDLERS: [(&str, &[&str]); 3] = [
     (
         "detecting drift",
@@ -246,8 +246,8 @@ const NOT_IN_HANDLERS: [(&str, &[&str]); 3] = [
     ("dynamic references", &["secretsmanager:GetSecretValue"]),
 ];
 
-/// The permissions of a resource type's handlers. Their spelling in upper and lower case may differ
-/// from the policies', because IAM ignores the case of actions.
+/// The permissions of a resource type's handlers. IAM ignores the case of actions, so a name here can
+/// differ in case from the name in a policy.
 #[derive(Deserialize)]
 struct Handlers {
     read: BTreeSet<String>,
@@ -282,7 +282,8 @@ fn handlers() -> Option<BTreeMap<String, Handlers>> {
     Some(serde_json::from_slice(&output.stdout).unwrap())
 }
 
-/// Returns the resources of every environment's stacks, and of a stack with every optional setting.
+/// Returns the resources of every environment's stacks, and of a stack with every optional setting
+/// except, if `with_domain` is false, the custom domain name.
 fn resources(with_domain: bool) -> Vec<Value> {
     let mut settings = settings::everything();
     if !with_domain {
@@ -291,13 +292,13 @@ fn resources(with_domain: bool) -> Vec<Value> {
     let service = stack::service(&settings, &Artifacts::placeholder());
     let mut templates = vec![service.render().unwrap().as_value().clone()];
     let all = render::all(&Artifacts::placeholder()).unwrap();
-    let of_deploys = all.iter().filter(|named| {
+    let deployed = all.iter().filter(|named| {
         Environment::ALL
             .map(Environment::name)
             .contains(&&*named.name)
             || named.name.starts_with("artifacts")
     });
-    templates.extend(of_deploys.map(|named| named.template.as_value().clone()));
+    templates.extend(deployed.map(|named| named.template.as_value().clone()));
     templates
         .iter()
         .flat_map(|template| template["Resources"].as_object().unwrap().values())
@@ -312,7 +313,7 @@ fn types(with_domain: bool) -> BTreeSet<String> {
         .collect()
 }
 
-fn of_types<'a>(
+fn handlers_of<'a>(
     handlers: &'a BTreeMap<String, Handlers>,
     types: &'a BTreeSet<String>,
 ) -> impl Iterator<Item = (&'a String, &'a Handlers)> {
@@ -337,7 +338,7 @@ fn is_allowed(action: &str, allowed: &BTreeSet<String>) -> bool {
 }
 
 /// Returns the actions that a role of a pipeline template allows.
-fn allowed(template: &Value, role: &str) -> BTreeSet<String> {
+fn allowed_actions(template: &Value, role: &str) -> BTreeSet<String> {
     Statement::read_role("pipeline", template, role)
         .into_iter()
         .flat_map(|statement| statement.actions)
@@ -350,8 +351,8 @@ fn the_cloudformation_role_has_the_permissions_of_every_handler() {
     let mut missing = BTreeSet::new();
     for (with_domain, template) in pipelines() {
         let types = types(with_domain);
-        let allowed = allowed(&template, CLOUDFORMATION_ROLE);
-        for (name, Handlers { all, tagging, .. }) in of_types(&handlers, &types) {
+        let allowed = allowed_actions(&template, CLOUDFORMATION_ROLE);
+        for (name, Handlers { all, tagging, .. }) in handlers_of(&handlers, &types) {
             for action in all.iter().filter(|action| !is_allowed(action, &allowed)) {
                 let is_unneeded = UNNEEDED.iter().any(|list| is_among(action, list.actions));
                 assert!(is_unneeded, "{name} needs {action}");
@@ -372,8 +373,8 @@ fn the_cloudformation_role_has_the_permissions_of_every_handler() {
     }
 }
 
-/// An unused feature is the only accepted reason. That IAM's reference does not list an action is
-/// no reason.
+/// An unused feature is the only accepted reason. An action that is missing in IAM's reference can still
+/// be needed.
 #[test]
 fn the_reason_for_each_unneeded_permission_is_true_of_every_template() {
     let resources = resources(true);
@@ -396,8 +397,8 @@ fn each_role_that_detects_drift_has_the_permissions_of_every_read_handler() {
     for (with_domain, template) in pipelines() {
         let types = types(with_domain);
         for role in DRIFT_ROLES {
-            let allowed = allowed(&template, role);
-            for (name, Handlers { read, .. }) in of_types(&handlers, &types) {
+            let allowed = allowed_actions(&template, role);
+            for (name, Handlers { read, .. }) in handlers_of(&handlers, &types) {
                 for action in read.iter().filter(|action| !is_allowed(action, &allowed)) {
                     // The handlers need these actions for an API that is imported from S3, and for
                     // a function with a customer managed key.
@@ -414,16 +415,16 @@ fn every_allowed_action_is_in_a_handler_or_has_another_reason() {
     let Some(handlers) = handlers() else { return };
     for (with_domain, template) in pipelines() {
         let types = types(with_domain);
-        let named: BTreeSet<String> = of_types(&handlers, &types)
+        let named: BTreeSet<String> = handlers_of(&handlers, &types)
             .flat_map(|(_, handlers)| handlers.all.iter().cloned())
             .collect();
-        for action in allowed(&template, CLOUDFORMATION_ROLE) {
+        for action in allowed_actions(&template, CLOUDFORMATION_ROLE) {
             let has_reason = NOT_IN_HANDLERS
                 .iter()
                 .any(|(_, list)| is_among(&action, list));
             assert!(
                 is_allowed(&action, &named) != has_reason,
-                "{action} is in no handler and has no reason, or both"
+                "{action} must either be in a handler or have another reason"
             );
         }
     }

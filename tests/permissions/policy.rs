@@ -20,11 +20,8 @@ pub(crate) struct Statement {
 }
 
 impl Statement {
-    /// Reads a statement.
-    ///
-    /// # Panics
-    ///
-    /// If the statement has an element that these tests do not interpret, such as `NotAction`.
+    /// Reads a statement. Panics if the statement has an element that these tests do not interpret, such
+    /// as `NotAction`.
     fn read(resolver: Resolver<'_>, statement: &Value) -> Self {
         let elements = statement.as_object().unwrap();
         for element in elements.keys() {

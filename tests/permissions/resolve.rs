@@ -23,32 +23,29 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// Resolves an expression.
-    ///
-    /// # Panics
-    ///
-    /// If this module does not support the function, the attribute or the resource type.
+    /// Resolves an expression. Panics if this module does not support the function, the attribute or the
+    /// resource type.
     pub(crate) fn text(self, value: &Value) -> String {
         let expression = Expression::read(value);
-        self.resolved(&expression.unwrap_or_else(|| panic!("{value} is no text")))
+        self.resolve(&expression.unwrap_or_else(|| panic!("{value} is no text")))
     }
 
-    fn resolved(self, expression: &Expression<'_>) -> String {
+    fn resolve(self, expression: &Expression<'_>) -> String {
         match expression {
             Expression::Literal(text) => text.clone().into_owned(),
             Expression::Ref(name) => self.reference(name),
             Expression::GetAtt(id, attribute) => self.attribute(id, attribute),
-            Expression::Sub(parts) => parts.iter().map(|part| self.resolved(part)).collect(),
+            Expression::Sub(parts) => parts.iter().map(|part| self.resolve(part)).collect(),
             Expression::Other(function, _) => panic!("{function} is unknown here"),
         }
     }
 
-    /// Resolves a list, or a single value.
+    /// Resolves a list or a single value.
     pub(crate) fn texts(self, value: &Value) -> Vec<String> {
         match value {
             Value::Null => Vec::new(),
             Value::Array(items) => items.iter().map(|item| self.text(item)).collect(),
-            one => vec![self.text(one)],
+            single => vec![self.text(single)],
         }
     }
 

@@ -1,4 +1,4 @@
-//! The pipeline roles of an environment, compared with those of the other environments.
+//! Tests of the pipeline roles of an environment against the roles of the other environments.
 
 use std::collections::BTreeSet;
 
@@ -23,15 +23,13 @@ pub(crate) const PIPELINE_ROLES: [&str; 5] = [
     "RollbackRole",
 ];
 
-/// Returns the pipeline template of an environment.
 pub(crate) fn pipeline(settings: Settings) -> Value {
     let pipeline = render::snapshot_pipeline(settings).unwrap();
     let template = stack::pipeline(&pipeline).render().unwrap();
     template.as_value().clone()
 }
 
-/// Returns two pipeline templates of prod: without and with a custom domain name. The first member
-/// is true for the second template.
+/// Returns two pipeline templates of prod, each after whether the stack has a custom domain name.
 pub(crate) fn pipelines() -> [(bool, Value); 2] {
     [
         (false, pipeline(Environment::Prod.settings())),
@@ -39,13 +37,11 @@ pub(crate) fn pipelines() -> [(bool, Value); 2] {
     ]
 }
 
-/// Returns the statements of a pipeline role.
 pub(crate) fn statements(environment: Environment, role: &str) -> Vec<Statement> {
     Statement::read_role("pipeline", &pipeline(environment.settings()), role)
 }
 
-/// Returns all pairs of an action and a resource of a statement.
-fn pairs(statement: &Statement) -> impl Iterator<Item = (&String, &String)> {
+fn action_resource_pairs(statement: &Statement) -> impl Iterator<Item = (&String, &String)> {
     let actions = statement.actions.iter();
     actions.flat_map(|action| {
         statement
@@ -55,15 +51,15 @@ fn pairs(statement: &Statement) -> impl Iterator<Item = (&String, &String)> {
     })
 }
 
-/// Returns the pairs of an action and a resource that the pipeline roles of dev and prod share,
-/// because AWS cannot restrict them to one environment.
+/// Returns the pairs of an action and a resource that the pipeline roles of dev and prod share. AWS
+/// cannot restrict these actions to one environment.
 pub(crate) fn shared_permissions() -> BTreeSet<(String, String)> {
     let permissions = |environment| -> BTreeSet<(String, String)> {
         PIPELINE_ROLES
             .iter()
             .flat_map(|role| statements(environment, role))
             .flat_map(|statement| {
-                let pairs = pairs(&statement);
+                let pairs = action_resource_pairs(&statement);
                 pairs
                     .map(|(action, resource)| (action.clone(), resource.clone()))
                     .collect::<Vec<_>>()
@@ -74,7 +70,7 @@ pub(crate) fn shared_permissions() -> BTreeSet<(String, String)> {
 }
 
 #[test]
-fn the_roles_of_all_environments_are_equal_except_for_the_name_of_the_environment() {
+fn the_roles_of_two_environments_differ_only_in_the_name_of_the_environment() {
     let resources_of = |environment: Environment| {
         let template = pipeline(environment.settings());
         template["Resources"]
@@ -130,7 +126,7 @@ fn no_role_reaches_the_resources_of_another_environment() {
     }
 }
 
-/// Returns a statement without the resources that environments share.
+/// Removes from a statement the resources that environments share for all of its actions.
 fn without_shared(statement: &Statement, shared: &BTreeSet<(String, String)>) -> Statement {
     let mut rest = statement.clone();
     rest.resources.retain(|resource| {
@@ -141,8 +137,8 @@ fn without_shared(statement: &Statement, shared: &BTreeSet<(String, String)>) ->
 }
 
 /// IAM does not count white space
-/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>). The test uses
-/// a Region with a long name.
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>). The test uses a
+/// partition and a Region with long names.
 #[test]
 fn every_policy_is_below_90_percent_of_iams_size_limit() {
     for settings in [Environment::Staging.settings(), settings::everything()] {

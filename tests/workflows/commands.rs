@@ -1,4 +1,4 @@
-//! The commands in the workflows, and the roles and runners of the jobs.
+//! Tests of the commands in the workflows, and of the roles and runners of the jobs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,8 +13,8 @@ use tests::workflows::{Job, jobs};
 /// The command-line binary that the build job passes to the jobs without a checkout.
 const BINARY: &str = "xtask-cloud";
 
-/// Returns the texts once for each environment of the job. The environments are the choices of an
-/// input or the values of the matrix.
+/// Returns the texts for each environment of the job, in place of `inputs.environment` or
+/// `matrix.environment`. Without such a placeholder, returns the texts unchanged.
 fn with_each_environment<const N: usize>(job: &Job, texts: [&str; N]) -> Vec<[String; N]> {
     let inputs = &job.workflow["on"]["workflow_dispatch"]["inputs"];
     let choices = [
@@ -63,13 +63,13 @@ fn commands(job: &Job) -> Vec<Vec<String>> {
                 .take_while(|word| *word != "then")
                 // The target of a rollback is optional.
                 .filter(|word| !word.contains("TO_"));
-            Some(words.map(|word| value(word).to_owned()).collect())
+            Some(words.map(|word| example_value(word).to_owned()).collect())
         })
         .collect()
 }
 
 /// Returns an example value for a variable of a workflow, or the word itself.
-fn value(word: &str) -> &str {
+fn example_value(word: &str) -> &str {
     match word {
         r#""$ACCOUNT_ID""# => "111122223333",
         r#""$ARCHITECTURE""# => "arm64",
@@ -175,15 +175,15 @@ fn every_job_assumes_the_role_that_trusts_its_github_environment() {
 }
 
 /// Returns the environment if the command is a deploy or a plan.
-fn environment(command: &[String]) -> Option<Environment> {
+fn deployed_environment(command: &[String]) -> Option<Environment> {
     let is_deploy = ["deploy", "plan"].contains(&&*command[0]);
     let option = command.iter().position(|word| word == "--env")?;
     is_deploy.then(|| command[option + 1].parse().unwrap())
 }
 
-/// A build for another architecture needs a linker that the container does not have. A zip from a
-/// newer system needs a newer C library than Lambda has, unless zig links it. Only the job `build`
-/// of `nightly.yml` tries zig, and no job deploys its zips.
+/// A build for another architecture needs a linker that the container does not have. The zips of a newer
+/// system need a newer C library than Lambda has, except if zig links the functions. Only the job `build`
+/// of `nightly.yml` uses zig, and no job deploys the zips of that job.
 #[test]
 fn zips_are_built_on_the_architecture_and_the_operating_system_of_lambda() {
     let runner = |architecture| match architecture {
@@ -207,7 +207,7 @@ fn zips_are_built_on_the_architecture_and_the_operating_system_of_lambda() {
             if command[0] == "build" && job.file == "deploy.yml" {
                 built.insert(runs_on.to_owned());
             }
-            if let Some(environment) = environment(&command) {
+            if let Some(environment) = deployed_environment(&command) {
                 // The job runs the binary that was built with the zips, on the same architecture.
                 let expected = runner(environment.settings().architecture);
                 assert_eq!(runs_on, expected, "{}", job.name);

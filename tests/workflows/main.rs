@@ -1,4 +1,4 @@
-//! The workflows of `.github`.
+//! Tests of the workflows of `.github`.
 
 #![cfg(test)]
 

@@ -1,4 +1,4 @@
-//! The pins of actions, containers, runners and downloads.
+//! Tests that actions, containers, runners and downloads are pinned.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -28,7 +28,7 @@ pub(crate) const RUNNERS: [&str; 4] = [
 ];
 
 /// Reads the name, the commit and the version of an action from the line of a step.
-fn action(line: &str) -> Option<(&str, &str, &str)> {
+fn parse_action(line: &str) -> Option<(&str, &str, &str)> {
     let (_, action) = line.split_once("uses: ")?;
     let (name, pin) = action.split_once('@')?;
     let (commit, version) = pin.split_once(" # v").unwrap_or((pin, ""));
@@ -45,7 +45,7 @@ fn every_action_is_pinned_by_a_commit_and_has_its_version_in_a_comment() {
             if line.contains("uses: ./") {
                 continue;
             }
-            let (name, commit, version) = action(line).unwrap_or_else(|| panic!("{line}"));
+            let (name, commit, version) = parse_action(line).unwrap_or_else(|| panic!("{line}"));
             let is_commit = commit.len() == 40 && commit.chars().all(|c| c.is_ascii_hexdigit());
             assert!(
                 is_commit && !version.is_empty(),
@@ -67,7 +67,7 @@ fn every_action_runs_on_node_24() {
     let mut used = BTreeSet::new();
     for path in files().into_iter().chain(actions()) {
         let text = fs::read_to_string(&path).unwrap();
-        for (name, _, version) in text.lines().filter_map(action) {
+        for (name, _, version) in text.lines().filter_map(parse_action) {
             let known = ON_NODE_24.iter().find(|(known, _)| *known == name);
             let (known, first) = known.unwrap_or_else(|| panic!("add {name} to ON_NODE_24"));
             let major: u32 = version.split('.').next().unwrap().parse().unwrap();

@@ -1,5 +1,5 @@
-//! Privileged jobs, which have credentials or write permissions. They run no third-party code, and
-//! compare a downloaded program with its digest before they run it.
+//! Tests of privileged jobs, which have credentials or write permissions. Such a job runs no third-party
+//! code, and compares the digest of a downloaded program before it runs the program.
 
 use std::collections::BTreeSet;
 
@@ -36,7 +36,7 @@ const PROGRAMS: [&str; 17] = [
     "tee",
 ];
 
-/// Words of the shell at the beginning of a command that are not programs.
+/// The words that can begin a command and are not programs: shell syntax, and our function `fetch`.
 const SHELL_WORDS: [&str; 11] = [
     "}", ")", "done", "fi", "for", "fetch()", "if", "then", "trap", "do", "else",
 ];
@@ -75,7 +75,7 @@ fn scripts(job: &Job) -> Vec<&str> {
         .collect()
 }
 
-/// Returns the first word of every command of a script, except in single quotes.
+/// Returns the first word of every command of a script. Text in single quotes is skipped.
 fn programs(script: &str) -> BTreeSet<String> {
     let commands: Vec<&str> = script
         .lines()
@@ -91,7 +91,7 @@ fn programs(script: &str) -> BTreeSet<String> {
         .lines()
         .filter_map(|line| line.split_whitespace().next())
         .filter(|word| !SHELL_WORDS.contains(word))
-        // Excludes assignments. A command in their value follows `$(`.
+        // Excludes assignments. A command in the value of an assignment follows `$(`.
         .filter(|word| word.contains('/') || !word.contains('='))
         .map(str::to_owned)
         .collect()
@@ -168,7 +168,7 @@ fn the_job_that_builds_has_no_credentials_and_no_cache() {
             assert!(!action.contains("cache"), "{}: {action}", job.name);
         }
     }
-    // The composite action has a cache step only if its input asks for one.
+    // Proves that a cache step of a composite action would be found.
     let lint = jobs().into_iter().find(|job| job.name == "lint").unwrap();
     let is_cache = |step: &Value| step["uses"].to_string().contains("cache");
     assert!(lint.steps().iter().any(is_cache));
@@ -176,8 +176,8 @@ fn the_job_that_builds_has_no_credentials_and_no_cache() {
     assert!(!is_privileged(&build));
     assert!(build.body["environment"].is_null());
     let digests = step(&build, |run| run.contains("GITHUB_OUTPUT")).unwrap();
-    // The job takes the digests before it runs anything from PyPI or npm. It unpacks cargo-nextest
-    // earlier, and does not run it.
+    // The job takes the digests before it runs anything from PyPI or npm. Before that, the job unpacks
+    // cargo-nextest, but does not run it.
     for later in ["cargo xtask validate", "cargo xtask test"] {
         let later_step = step(&build, |run| run.contains(later)).unwrap();
         assert!(digests < later_step, "{later}");
@@ -220,7 +220,7 @@ fn a_downloaded_program_runs_only_after_a_comparison_of_its_digest() {
             let action = step["uses"].as_str().unwrap_or_default();
             action.starts_with("aws-actions/configure-aws-credentials")
         });
-        // In deploy.yml, the program comes from another job, and is compared before the job has
+        // In deploy.yml, the program comes from another job. The comparison comes before the job has
         // credentials.
         let downloaded = job.file == "deploy.yml";
         assert!(!downloaded || compared < credentials, "{}", job.name);

@@ -1,4 +1,4 @@
-//! The scripts in the workflows' steps, run as GitHub runs them.
+//! Tests that run the scripts in the workflows' steps as GitHub runs them.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -14,7 +14,7 @@ use tests::{git, tools};
 
 use crate::privileges::deploying_jobs;
 
-/// A fake `gh` that records its calls and returns the comments in a file.
+/// A fake `gh` that records its calls and returns the comments in the file `comments.json`.
 const GH: &str = r#"#!/usr/bin/env bash
 printf '%s\n' "$*" | head --lines 1 >> calls
 while [ $# -gt 0 ]; do
@@ -24,7 +24,7 @@ done
 "#;
 
 /// Runs a script as GitHub does. Returns true if it succeeds.
-fn bash(script: &str, folder: &Path, variables: &[(&str, &str)]) -> bool {
+fn bash_succeeds(script: &str, folder: &Path, variables: &[(&str, &str)]) -> bool {
     child::command("bash")
         .args(["--noprofile", "--norc", "-eo", "pipefail", "-c", script])
         .current_dir(folder)
@@ -35,8 +35,8 @@ fn bash(script: &str, folder: &Path, variables: &[(&str, &str)]) -> bool {
         .success()
 }
 
-/// Returns a folder for a script, or `None` on a machine without jq.
-fn folder() -> Option<TempDir> {
+/// Returns a folder for a script that needs jq, or `None` on a machine without jq.
+fn folder_with_jq() -> Option<TempDir> {
     tools::is_available(&JQ, "a script of the workflows").then(|| tempfile::tempdir().unwrap())
 }
 
@@ -49,7 +49,7 @@ fn job(file: &str, name: &str) -> Job {
 
 /// `tests/deploy/without_checkout.rs` runs this script of `rollback.yml`.
 #[test]
-fn the_nightly_and_the_rollback_workflow_fetch_the_command_line_with_the_same_script() {
+fn the_nightly_and_the_rollback_workflow_fetch_the_binary_with_the_same_script() {
     let step = "Fetch the binary of the last deployment";
     let [nightly, rollback] = [("nightly.yml", "drift"), ("rollback.yml", "rollback")]
         .map(|(file, name)| job(file, name));
@@ -74,7 +74,7 @@ fn the_nightly_workflow_fails_for_an_environment_with_drift() {
             ("ACCOUNT_ID", "111122223333"),
             ("GITHUB_STEP_SUMMARY", summary.to_str().unwrap()),
         ];
-        let detected = bash(job.script("Detect drift"), folder.path(), &variables);
+        let detected = bash_succeeds(job.script("Detect drift"), folder.path(), &variables);
         assert_eq!(detected, succeeds, "{code}");
         let expected = "### Drift of prod\n\n    ```\n    drift --env prod \
                         --expect-account 111122223333 --detailed-exitcode\n";
@@ -82,10 +82,10 @@ fn the_nightly_workflow_fails_for_an_environment_with_drift() {
     }
 }
 
-/// Runs the step that comments on a pull request with these existing comments. Returns the calls of
-/// `gh`, or `None` on a machine without jq.
-fn comment(comments: &serde_json::Value) -> Option<Vec<String>> {
-    let folder = folder()?;
+/// Runs the step that comments on a pull request. `comments` are the existing comments. Returns the calls
+/// of `gh`, or `None` on a machine without jq.
+fn run_comment_step(comments: &serde_json::Value) -> Option<Vec<String>> {
+    let folder = folder_with_jq()?;
     let root = folder.path();
     fs::write(root.join("comments.json"), comments.to_string()).unwrap();
     let gh = root.join("gh");
@@ -104,7 +104,7 @@ fn comment(comments: &serde_json::Value) -> Option<Vec<String>> {
         ("COMMENTS", "repos/octo-org/octo-repo/issues/7/comments"),
         ("MARK", &mark),
     ];
-    assert!(bash(
+    assert!(bash_succeeds(
         job.script("Comment on the pull request"),
         root,
         &variables
@@ -126,7 +126,7 @@ fn a_later_run_updates_the_comment_of_an_earlier_run() {
         comment_by("octocat", 3, marked),
         comment_by("github-actions[bot]", 4, "another"),
     ]);
-    let Some(calls) = comment(&comments) else {
+    let Some(calls) = run_comment_step(&comments) else {
         return;
     };
     let update = "api --silent --method PATCH repos/octo-org/octo-repo/issues/comments/2 \
@@ -138,7 +138,7 @@ fn a_later_run_updates_the_comment_of_an_earlier_run() {
 fn the_first_run_adds_a_comment() {
     let quoted = "see <!-- cargo xtask diff -->";
     let comments = json!([comment_by("github-actions[bot]", 1, quoted)]);
-    let Some(calls) = comment(&comments) else {
+    let Some(calls) = run_comment_step(&comments) else {
         return;
     };
     let addition = "api --silent --method POST repos/octo-org/octo-repo/issues/7/comments \
@@ -150,7 +150,7 @@ fn the_first_run_adds_a_comment() {
 fn the_summary_of_the_tests_names_the_failed_tests() {
     let folder = tempfile::tempdir().unwrap();
     let summary = folder.path().join("summary");
-    // As cargo-nextest 0.9.143 writes it.
+    // A report in the form of cargo-nextest 0.9.143.
     let report = r#"<?xml version="1.0" encoding="UTF-8"?>
 <testsuites name="nextest-run" tests="3" failures="1" errors="0" uuid="6d2e" time="0.1">
     <testsuite name="tests::docs" tests="3" disabled="0" errors="0" failures="1">
@@ -171,7 +171,7 @@ fn the_summary_of_the_tests_names_the_failed_tests() {
         ("GITHUB_STEP_SUMMARY", summary.to_str().unwrap()),
     ];
     let job = job("ci.yml", "test");
-    assert!(bash(
+    assert!(bash_succeeds(
         job.script("Summarize the tests"),
         folder.path(),
         &variables
@@ -182,12 +182,14 @@ fn the_summary_of_the_tests_names_the_failed_tests() {
 }
 
 #[test]
-fn the_summary_of_a_deploy_has_its_outcome_and_the_github_environment_has_its_url() {
+fn a_deploys_summary_has_its_outcome_and_the_github_environment_has_its_url() {
     for environment in ["dev", "staging", "prod"] {
         let job = job("deploy.yml", environment);
         let url = &job.body["environment"]["url"];
         assert_eq!(url, "${{ steps.result.outputs.url }}", "{environment}");
-        let Some(folder) = folder() else { return };
+        let Some(folder) = folder_with_jq() else {
+            return;
+        };
         let path = |name| folder.path().join(name).to_str().unwrap().to_owned();
         let (summary, outputs) = (path("summary"), path("outputs"));
         let summarize = |last: &serde_json::Value| {
@@ -199,7 +201,7 @@ fn the_summary_of_a_deploy_has_its_outcome_and_the_github_environment_has_its_ur
                 ("GITHUB_STEP_SUMMARY", &*summary),
                 ("GITHUB_OUTPUT", &*outputs),
             ];
-            assert!(bash(
+            assert!(bash_succeeds(
                 job.script("Summarize the deploy"),
                 folder.path(),
                 &variables
@@ -252,7 +254,7 @@ fn the_nightly_workflow_fails_if_the_zips_depend_on_the_folder_of_the_build() {
             ("GITHUB_WORKSPACE", checkout.to_str().unwrap()),
         ];
         let script = job.script("Build in two folders and compare the zips");
-        let compared = bash(script, &checkout, &variables);
+        let compared = bash_succeeds(script, &checkout, &variables);
         assert_eq!(compared, succeeds, "{zip}");
     }
 }
@@ -280,7 +282,11 @@ fn every_comparison_rejects_a_file_that_was_not_built() {
     let outputs = root.join("outputs");
     let build = job("deploy.yml", "build");
     let variable = [("GITHUB_OUTPUT", outputs.to_str().unwrap())];
-    assert!(bash(build.script("Take the digests"), root, &variable));
+    assert!(bash_succeeds(
+        build.script("Take the digests"),
+        root,
+        &variable
+    ));
     let digests = output(&fs::read_to_string(&outputs).unwrap(), "sha256");
     assert_eq!(digests.lines().count(), 4, "{digests}");
 
@@ -291,7 +297,7 @@ fn every_comparison_rejects_a_file_that_was_not_built() {
         let job = job("deploy.yml", name);
         let compare = job.script("Compare the digests");
         let compares = |digests: &str| {
-            bash(
+            bash_succeeds(
                 compare,
                 &downloaded,
                 &[("SHA256", digests), ("PLAN_SHA256", &plan)],
@@ -300,7 +306,10 @@ fn every_comparison_rejects_a_file_that_was_not_built() {
         assert!(compares(&digests), "{name}");
         assert!(!compares(""), "{name}");
         let without_plan = [("SHA256", &*digests), ("PLAN_SHA256", "")];
-        assert_eq!(bash(compare, &downloaded, &without_plan), name != "prod");
+        assert_eq!(
+            bash_succeeds(compare, &downloaded, &without_plan),
+            name != "prod"
+        );
         let mut files = vec!["api.zip", "update.zip", "verify.zip", "xtask-cloud"];
         files.extend((name == "prod").then_some("plan.json"));
         for file in files {
