@@ -1,7 +1,7 @@
 //! API keys: `cw_{keyId}_{secret}`.
 //!
 //! The id is public and names the key's item in the table. The table stores only the SHA-256 of
-//! the secret: a slow password hash would add nothing to 256 random bits.
+//! the secret. A slow password hash is not needed, because a secret has 256 random bits.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -76,7 +76,7 @@ impl RawApiKey {
         })
     }
 
-    /// Generates a random key whose id begins with `prefix`, a reserved one.
+    /// Generates a random key whose id begins with `prefix`, one of the reserved prefixes.
     fn generate_reserved(prefix: &'static str) -> Result<Self, getrandom::Error> {
         let rest = random_text(KEY_ID_CHARS.saturating_sub(prefix.len()))?;
         Ok(Self {
@@ -146,17 +146,17 @@ pub struct ApiKey {
     pub created_at: Timestamp,
     /// Whether the key is accepted at all.
     pub enabled: bool,
-    /// The last noted use, exact to a minute; `None` before the first.
+    /// The last recorded use. At most one use a minute is recorded.
     pub last_used_at: Option<Timestamp>,
     pub secret_hash: SecretHash,
     /// The first second at which the key is no longer accepted.
     pub expires_at: Option<Timestamp>,
-    /// The key's own limit; without one the environment's limit applies.
+    /// The key's own limit; `None` if the environment's limit applies.
     pub rate_limit_per_minute: Option<NonZeroU32>,
 }
 
 impl ApiKey {
-    /// Makes the record of a key that is enabled and does not expire.
+    /// Makes a key that is enabled and does not expire.
     fn new(raw: &RawApiKey, name: &str, created_at: Timestamp) -> Self {
         Self {
             key_id: raw.key_id.clone(),
@@ -170,9 +170,9 @@ impl ApiKey {
         }
     }
 
-    /// Returns true if a client with this secret is admitted now.
+    /// Returns true if the key admits a client whose secret has this hash.
     pub fn admits(&self, secret_hash: &SecretHash, now: Timestamp) -> bool {
-        // The secrets are always compared, so that the time of a refusal does not reveal its
+        // The hashes are always compared, so that the duration of a refusal does not reveal its
         // reason.
         let matches = self.secret_hash.matches(secret_hash);
         matches && self.enabled && self.expires_at.is_none_or(|end| now < end)
@@ -190,12 +190,10 @@ pub enum NewApiKeyError {
     Random(#[source] getrandom::Error),
 }
 
-/// A new key for a client. Its text exists only here.
+/// A new key for a client. The table gets only `record`, so the secret exists only in `raw`.
 #[derive(Debug)]
 pub struct NewApiKey {
-    /// The text, to be shown once.
     pub raw: RawApiKey,
-    /// The content of the table's item.
     pub record: ApiKey,
 }
 
@@ -209,7 +207,7 @@ impl NewApiKey {
     }
 }
 
-/// Checks a key's name. Returns the stored form, without white space around it.
+/// Checks the name of an API key. Returns the name without white space around it.
 pub fn readable_name(name: &str) -> Result<&str, NewApiKeyError> {
     let name = name.trim();
     if !(1..=MAX_NAME_CHARS).contains(&name.chars().count()) {
@@ -221,14 +219,14 @@ pub fn readable_name(name: &str) -> Result<&str, NewApiKeyError> {
     }
 }
 
-/// Returns true if a character is a plain space or visible. The invisible characters are those that
-/// `Debug` escapes: control and format characters (Unicode's category Cf), line and paragraph
-/// separators, other spaces, unassigned and private characters.
+/// Returns true if a character is visible or a plain space. The other characters are control and
+/// format characters (Unicode's category Cf), line and paragraph separators, other spaces,
+/// unassigned and private characters. Beyond ASCII, these are the characters that `Debug` escapes.
 pub fn is_visible(character: char) -> bool {
     if character.is_ascii() {
         return character == ' ' || character.is_ascii_graphic();
     }
-    // At the start of a text, `Debug` also escapes combining marks.
+    // The letter comes first, because `Debug` also escapes a combining mark at the start of a text.
     let text = format!("a{character}");
     text.escape_debug().nth(2).is_none()
 }
@@ -241,8 +239,8 @@ pub enum Maker {
 }
 
 /// A key that the smoke test or the verify function creates for the requests of one check, and
-/// deletes afterwards. Its text stays in the process, its item expires within minutes and is
-/// not in the index that lists keys.
+/// deletes afterwards. Its text stays in the process. Its item expires within minutes and is not
+/// in the index that lists keys.
 #[derive(Debug)]
 pub struct TemporaryKey {
     raw: RawApiKey,
@@ -297,7 +295,7 @@ fn is_alphanumeric(text: &str, length: usize) -> bool {
     text.len() == length && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-/// Draws ids until one has no reserved prefix. Each of the prefixes has a probability of
+/// Draws ids until one has no reserved prefix. An id has a given prefix with a probability of
 /// 1 in 62^6.
 fn unreserved_key_id<E>(mut draw: impl FnMut() -> Result<String, E>) -> Result<KeyId, E> {
     loop {
@@ -315,8 +313,8 @@ fn random_text(length: usize) -> Result<String, getrandom::Error> {
     let mut bytes = [0; 64];
     while text.len() < length {
         getrandom::fill(&mut bytes)?;
-        // 248 is the largest multiple of 62 in a byte. The eight values from 248 on are skipped:
-        // with them, the first eight characters would be more probable.
+        // 248 is the largest multiple of 62 in a byte. The values 248 to 255 are skipped, because
+        // they would make the first eight characters of the alphabet more probable.
         let letters = bytes
             .iter()
             .filter(|byte| **byte < 248)
@@ -338,14 +336,14 @@ mod tests {
     const TEXT: &str = "cw_0123456789AB_0123456789abcdefghijABCDEFGHIJ0123456789xyz";
 
     #[test]
-    fn a_key_is_read_into_its_id_and_secret() {
+    fn a_key_is_parsed_into_its_id_and_secret() {
         let key = RawApiKey::parse(TEXT).unwrap();
         assert_eq!(key.key_id().as_str(), "0123456789AB");
         assert_eq!(key.reveal(), TEXT);
     }
 
     #[test]
-    fn any_other_text_is_malformed() {
+    fn a_text_without_the_form_of_a_key_is_refused() {
         for text in [
             "",
             "cw_",
@@ -400,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reserved_key_has_the_form_of_every_key() {
+    fn a_key_with_a_reserved_prefix_has_the_form_of_any_key() {
         for prefix in RESERVED_KEY_ID_PREFIXES {
             let text = RawApiKey::generate_reserved(prefix).unwrap().reveal();
             let key = RawApiKey::parse(&text).unwrap();
@@ -413,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_and_hashes_do_not_show_in_debug_text() {
+    fn debug_text_contains_no_secret_and_no_hash() {
         let new = NewApiKey::generate("watch", now()).unwrap();
         let shown = format!("{new:?}");
         let raw = new.raw.reveal();
@@ -465,7 +463,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_with_an_invisible_character_is_refused_and_the_character_named() {
+    fn the_error_of_a_name_with_an_invisible_character_names_the_character() {
         for (name, code) in [
             ("a\nb", "U+000A"),
             ("a\u{1b}[2J", "U+001B"),
@@ -547,7 +545,7 @@ mod tests {
         }
 
         #[test]
-        fn every_key_of_the_right_form_reads_back_unchanged(
+        fn every_text_with_the_form_of_a_key_reads_back_unchanged(
             text in "cw_[0-9A-Za-z]{12}_[0-9A-Za-z]{43}"
         ) {
             prop_assert_eq!(RawApiKey::parse(&text).unwrap().reveal(), text);

@@ -7,7 +7,7 @@ use contract::routes::{HEALTH_PATH, PRICES_PATH, RATE_LIMIT_HEADERS};
 use serde::Deserialize;
 use serde_json::Number;
 
-/// The longest time from one reset of the rate limit to the next, in seconds.
+/// Maximum value of the header `RateLimit-Reset`, in seconds.
 const WINDOW_SECONDS: u32 = 60;
 
 /// A `GET` request and its expected response.
@@ -17,14 +17,14 @@ pub enum Check {
     Health,
     /// A request without a key is refused.
     Unauthenticated,
-    /// An unknown path is not found, in our error format.
+    /// An unknown path gets a 404 in the API's error format.
     UnknownPath,
-    /// A request with a key is counted and gets prices.
+    /// A request with an API key is counted by the rate limit and gets prices.
     Prices,
 }
 
 impl Check {
-    /// The checks that need no key.
+    /// The checks that need no API key.
     pub const WITHOUT_KEY: [Check; 3] = [Check::Health, Check::Unauthenticated, Check::UnknownPath];
 
     /// Returns the name in reports.
@@ -62,7 +62,6 @@ impl Check {
         }
     }
 
-    /// Returns the verdict on a response.
     pub fn judge(self, response: &Response) -> Verdict {
         match self {
             Check::Health => judge_health(response),
@@ -80,8 +79,7 @@ impl Check {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
     pub status: u16,
-    /// Whether the limiter has counted the request: the headers of the rate limit are present and
-    /// plausible.
+    /// Whether the rate limit has counted the request: its headers are present and plausible.
     pub is_counted: bool,
     pub body: Vec<u8>,
 }
@@ -111,11 +109,10 @@ impl Response {
 /// The result of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// The response is as expected.
     Passed,
-    /// The check passed; the text names a problem that is unrelated to a deploy.
+    /// The check passed. The text names a problem that is unrelated to a deploy.
     Warned(&'static str),
-    /// The response is not as expected, for this reason.
+    /// The text says why the response is not as expected.
     Failed(String),
 }
 
@@ -169,7 +166,7 @@ fn judge_error(response: &Response, status: u16, code: &str) -> Verdict {
     }
 }
 
-/// Judges the response to a key that was created for this request.
+/// Judges the response to a request with a key that was just created.
 fn judge_prices(response: &Response) -> Verdict {
     let verdict = match response.status {
         200 => judge_price_list(&response.body),
@@ -214,7 +211,7 @@ fn judge_price_list(body: &[u8]) -> Verdict {
     }
 }
 
-/// Reads the code of an error in our format.
+/// Reads the code of an error in the API's format.
 fn error_code(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct ErrorBody {
@@ -280,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_key_only_our_own_refusal_passes() {
+    fn without_a_key_only_a_401_in_the_format_of_the_api_passes() {
         let judge = |status, body: &[u8]| Check::Unauthenticated.judge(&response(status, body));
         let refusal = br#"{"error":"x","code":"UNAUTHORIZED","timestamp":"x","requestId":"x"}"#;
         assert_eq!(judge(401, refusal), Verdict::Passed);
@@ -293,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn for_an_unknown_path_only_our_own_404_passes() {
+    fn for_an_unknown_path_only_a_404_in_the_format_of_the_api_passes() {
         let judge = |status, body: &[u8]| Check::UnknownPath.judge(&response(status, body));
         assert_eq!(judge(404, br#"{"code":"NOT_FOUND"}"#), Verdict::Passed);
         assert_eq!(
@@ -404,7 +401,7 @@ mod tests {
 
         proptest! {
             #[test]
-            fn a_server_error_that_is_not_ours_always_fails(
+            fn a_server_error_with_another_format_always_fails(
                 status in 500..600u16, body in prop::collection::vec(any::<u8>(), 0..50)
             ) {
                 for check in ALL {

@@ -27,7 +27,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Connect timeout to hosts outside AWS.
 const WEB_CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1_500);
-/// Limit of all attempts of one call: less than the 5 s that a request has for all its calls.
+/// Timeout of one call with all its attempts: less than the 5 s that an API request has for all its
+/// calls.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(4);
 const MAX_ATTEMPTS: u32 = 3;
 const INITIAL_BACKOFF: Duration = Duration::from_millis(50);
@@ -36,7 +37,7 @@ const MAX_BACKOFF: Duration = Duration::from_millis(500);
 /// The reason why no client can be created.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// A variable that every Lambda function has is missing.
+    /// An environment variable that Lambda sets for every function is missing.
     #[error("{0} is not set")]
     MissingVariable(&'static str),
     /// The endpoint is neither an HTTPS nor an HTTP URL.
@@ -80,14 +81,13 @@ impl Service {
 pub struct ClientConfig {
     pub region: Region,
     pub credentials: Credentials,
-    /// The endpoint; `None` for AWS's own in the region.
+    /// The endpoint; `None` for the AWS endpoint of the region.
     pub endpoint: Option<String>,
     ca_bundle: Option<Vec<u8>>,
 }
 
 impl ClientConfig {
-    /// Configures DynamoDB at the endpoint of an emulator, which accepts any region and any
-    /// credentials.
+    /// Configures a client of a DynamoDB emulator, which accepts any region and any credentials.
     pub fn emulator(endpoint: impl Into<String>) -> Self {
         Self {
             region: Region::from_static("us-east-1"),
@@ -97,10 +97,9 @@ impl ClientConfig {
         }
     }
 
-    /// Reads region and credentials, which Lambda sets for every function, and the variables
-    /// of all AWS SDKs: `AWS_ENDPOINT_URL_DYNAMODB` and the like for other services,
-    /// `AWS_ENDPOINT_URL` and `AWS_CA_BUNDLE`. Lambda's credentials do not change during the
-    /// life of a process.
+    /// Reads the region and the credentials, which Lambda sets for every function, and three
+    /// variables of all AWS SDKs: the service's endpoint, `AWS_ENDPOINT_URL` and `AWS_CA_BUNDLE`.
+    /// Lambda's credentials do not change during the life of a process.
     pub fn from_environment(
         service: Service,
         mut lookup: impl FnMut(&'static str) -> Option<String>,
@@ -131,7 +130,7 @@ impl ClientConfig {
         })
     }
 
-    /// Makes the HTTP client for the endpoint. Sends nothing.
+    /// Makes the HTTP client for the endpoint, without a connection.
     pub fn http_client(&self) -> Result<SharedHttpClient, ClientError> {
         let roots = match self.endpoint.as_deref() {
             // Without TLS, no certificate is needed.
@@ -146,13 +145,12 @@ impl ClientConfig {
     }
 }
 
-/// Makes the DynamoDB client of the process environment. Sends nothing.
 pub fn dynamodb_from_environment() -> Result<Client, ClientError> {
     let config = ClientConfig::from_environment(Service::DynamoDb, process_environment)?;
     dynamodb_client(&config)
 }
 
-/// Makes the DynamoDB client. Sends nothing. Every call has timeouts and a bounded number of
+/// Makes a DynamoDB client, without a connection. Every call has timeouts and a bounded number of
 /// attempts.
 pub fn dynamodb_client(config: &ClientConfig) -> Result<Client, ClientError> {
     let timeouts = TimeoutConfig::builder()
@@ -170,7 +168,7 @@ pub fn dynamodb_client(config: &ClientConfig) -> Result<Client, ClientError> {
         .credentials_provider(config.credentials.clone())
         .identity_cache(IdentityCache::no_cache())
         .timeout_config(timeouts)
-        // The protection acts after 5 s without a byte; an attempt ends before that.
+        // The protection acts after 5 s without a byte, and an attempt ends earlier.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .retry_config(retries)
         .http_client(config.http_client()?);
@@ -178,7 +176,7 @@ pub fn dynamodb_client(config: &ClientConfig) -> Result<Client, ClientError> {
     Ok(Client::from_conf(builder.build()))
 }
 
-/// Makes an HTTP client for hosts outside AWS that trusts these authorities. Sends nothing.
+/// Makes an HTTP client that trusts only these certificate authorities, for hosts outside AWS.
 pub fn web_client(
     roots: impl IntoIterator<Item = TrustAnchor<'static>>,
 ) -> Result<Http, ClientError> {
@@ -195,7 +193,7 @@ fn tls(roots: RootCertStore) -> Result<TlsConfig, ClientError> {
         .with_no_client_auth())
 }
 
-/// Reads the certificates of a bundle in PEM. Each of them has to be usable.
+/// Reads the certificates of a PEM bundle. Fails if one of them is unusable, or if there is none.
 fn roots(bundle: &[u8]) -> Result<RootCertStore, ClientError> {
     let unusable = |reason: &dyn fmt::Display| ClientError::CaBundle(reason.to_string());
     let mut roots = RootCertStore::empty();
@@ -204,7 +202,7 @@ fn roots(bundle: &[u8]) -> Result<RootCertStore, ClientError> {
         roots.add(certificate).map_err(|error| unusable(&error))?;
     }
     if roots.is_empty() {
-        return Err(unusable(&"no certificate in it"));
+        return Err(unusable(&"the file has no certificate"));
     }
     Ok(roots)
 }
@@ -234,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn lambdas_environment_makes_a_client() {
+    fn the_environment_variables_of_lambda_are_enough_for_a_client() {
         let config = config(&LAMBDA).unwrap();
         assert_eq!(config.region.as_ref(), "eu-central-1");
         assert_eq!(config.credentials.session_token(), Some("nor-this"));
@@ -256,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn the_services_own_endpoint_comes_before_the_general_one() {
+    fn the_endpoint_of_a_service_takes_precedence_over_the_general_endpoint() {
         let mut pairs = LAMBDA.to_vec();
         pairs.push(("AWS_ENDPOINT_URL", "http://127.0.0.1:1"));
         assert_eq!(
@@ -286,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bundle_that_holds_no_certificates_is_refused() {
+    fn a_missing_bundle_and_a_bundle_without_usable_certificates_are_refused() {
         let broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         for bundle in [&b""[..], b"no PEM", broken] {
             assert!(roots(bundle).is_err());

@@ -1,16 +1,16 @@
-//! The currencies of responses.
+//! The currencies in which the API can respond.
 
 use std::fmt;
 
 use contract::catalogue::{self, BITCOIN, CURRENCIES, DOLLARS};
 use serde::{Serialize, Serializer};
 
-/// A currency of the catalogue, with a rate in the table.
+/// A currency of the catalogue, whose rate the update function stores in the table.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct ListedCurrency(&'static catalogue::Currency);
 
 impl ListedCurrency {
-    /// Returns every listed currency in the order of the catalogue.
+    /// Returns every currency of the catalogue, in its order.
     pub fn all() -> impl Iterator<Item = Self> {
         CURRENCIES.iter().map(Self)
     }
@@ -43,13 +43,13 @@ impl fmt::Debug for ListedCurrency {
 pub enum Currency {
     /// The currency of all stored amounts.
     Usd,
-    /// Bitcoin, by its own price.
+    /// Bitcoin, whose price serves as its rate.
     Btc,
     Listed(ListedCurrency),
 }
 
 impl Currency {
-    /// Returns every currency: US dollars, bitcoin, then those of the catalogue.
+    /// Returns every currency: US dollars, Bitcoin, then the currencies of the catalogue.
     pub fn all() -> impl Iterator<Item = Self> {
         let listed = ListedCurrency::all().map(Self::Listed);
         [Self::Usd, Self::Btc].into_iter().chain(listed)
@@ -74,7 +74,6 @@ impl Currency {
     }
 }
 
-/// Serialises the code.
 impl Serialize for Currency {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.code())

@@ -1,8 +1,7 @@
 //! Exact decimal numbers.
 //!
 //! A price goes from JSON text to DynamoDB and back to JSON text without ever being a binary
-//! float. `bigdecimal` computes; [`Decimal`] adds the bounds of DynamoDB's numbers and the form of
-//! JSON.
+//! float. [`Decimal`] adds JSON and the limits of DynamoDB's numbers to the crate `bigdecimal`.
 
 #[cfg(test)]
 mod properties;
@@ -18,39 +17,38 @@ use bigdecimal::{BigDecimal, RoundingMode, ToPrimitive as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-/// Maximum length of a text that [`Decimal::parse`] accepts, in bytes. The exact value of the
-/// smallest 64-bit float has 1,076 characters in plain notation, so no provider computes a
-/// longer number.
+/// Maximum length of a text that [`Decimal::parse`] accepts, in bytes. Every 64-bit float fits: the
+/// smallest one has 1,076 characters in plain notation.
 const MAX_TEXT_BYTES: usize = 1_100;
 
-/// Maximum absolute exponent of a text. 64-bit floats range from 5e-324 to 1e308.
+/// Maximum absolute exponent in a text. Every 64-bit float fits: they range from 5e-324 to 1.8e308.
 const MAX_EXPONENT: i32 = 400;
 
 /// Maximum length of a refused text in an error, in characters.
 const EXCERPT_CHARS: usize = 40;
 
-/// Significant digits and powers of ten of DynamoDB's number type (1E-130 to 9.99...E+125):
+/// Maximum number of significant digits of DynamoDB's numbers:
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html>.
 const MAX_DIGITS: NonZeroU64 = NonZeroU64::new(38).expect("38 is not zero");
+/// Powers of ten of DynamoDB's numbers, from 1E-130 to 9.99...E+125.
 const MAGNITUDES: RangeInclusive<i64> = -130..=125;
 
-/// The number of zeros that a division appends to its dividend. With them, the quotient of numbers
-/// of at most 38 digits has at least 39 digits.
+/// The number of zeros that a division appends to the dividend. With them, the quotient of two
+/// numbers of at most 38 digits has at least 39 digits.
 const QUOTIENT_SHIFT: u32 = 77;
 
 /// The reason why a text or a result is not a [`Decimal`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecimalError {
-    /// The text is not a decimal number; an excerpt.
+    /// An excerpt of the text.
     #[error("{0:?} is not a decimal number")]
     Malformed(String),
-    /// The text has more than [`MAX_TEXT_BYTES`]; its length.
-    #[error("a number of {0} bytes is longer than {MAX_TEXT_BYTES}")]
+    #[error("a number of {0} bytes is longer than the maximum of {MAX_TEXT_BYTES} bytes")]
     TooLong(usize),
-    /// The exponent is beyond [`MAX_EXPONENT`]; an excerpt of the text.
+    /// An excerpt of the text.
     #[error("the exponent of {0:?} is not within -{MAX_EXPONENT} to {MAX_EXPONENT}")]
     ExponentOutOfRange(String),
-    /// DynamoDB stores no number of this power of ten.
+    /// The number's power of ten.
     #[error("a number of magnitude 1E{0} is not within DynamoDB's 1E-130 to 9.99E125")]
     OutOfDynamoDbRange(i64),
     #[error("a division by zero")]
@@ -62,24 +60,25 @@ pub enum DecimalError {
 ///
 /// Texts of the same value (`1.5`, `1.50`, `15e-1`) make equal decimals. [`fmt::Display`] writes
 /// the shortest plain notation: every digit of the value, no exponent, no trailing zeros in the
-/// fraction.
+/// fraction. The result of any arithmetic is rounded half to even to 38 significant digits, and
+/// is an error outside DynamoDB's range.
 ///
-/// `Serialize` and `Deserialize` are exact with `serde_json` text only: a [`serde_json::Value`]
-/// in between would convert the number to a float, and other formats have no raw JSON.
+/// `Serialize` and `Deserialize` are exact only between `serde_json` and text: a
+/// [`serde_json::Value`] in between would convert the number to a float.
 #[derive(Clone)]
-// Always normalized, so that equal values have equal parts.
+// Always normalized (no trailing zeros), so that equal values have equal digits and scales.
 pub struct Decimal(BigDecimal);
 
 impl Decimal {
-    /// Parses a JSON number or the decimal text of one: an optional sign, digits with at most
-    /// one point among them, an optional exponent. Rounds half to even to 38 significant digits.
+    /// Parses an optional sign, digits with at most one point, and an optional exponent. Rounds
+    /// half to even to 38 significant digits.
     ///
     /// # Errors
     ///
     /// [`DecimalError::Malformed`] for any other text, such as empty text, white space, digit
     /// separators, hexadecimal, `NaN` and infinities. Text longer than 1,100 bytes and exponents
     /// beyond 400 are refused before anything is computed: `bigdecimal` accepts `1e1000000000`,
-    /// whose plain notation would fill the memory.
+    /// whose plain notation would fill the memory. The last check is that of DynamoDB's range.
     pub fn parse(text: &str) -> Result<Self, DecimalError> {
         if text.len() > MAX_TEXT_BYTES {
             return Err(DecimalError::TooLong(text.len()));
@@ -110,14 +109,14 @@ impl Decimal {
         }
         let value: BigDecimal = text.parse().map_err(|_| malformed())?;
         if exponent.is_none() && text.len() <= 38 {
-            // Within DynamoDB's bounds: most numbers need no further computation.
+            // The fast path of most numbers: such a text is always within DynamoDB's limits.
             return Ok(Self(value.normalized()));
         }
-        Self::of(&value)
+        Self::from_exact(&value)
     }
 
-    /// Rounds half to even to 38 significant digits, and checks the range.
-    fn of(value: &BigDecimal) -> Result<Self, DecimalError> {
+    /// Rounds half to even to 38 significant digits, and checks DynamoDB's range.
+    fn from_exact(value: &BigDecimal) -> Result<Self, DecimalError> {
         let mut value = value.normalized();
         if value.digits() > MAX_DIGITS.get() {
             let rounded = value.with_precision_round(MAX_DIGITS, RoundingMode::HalfEven);
@@ -131,58 +130,38 @@ impl Decimal {
         }
     }
 
-    /// Adds a number. Rounds half to even to 38 significant digits, like all arithmetic.
-    ///
-    /// # Errors
-    ///
-    /// [`DecimalError::OutOfDynamoDbRange`], like all arithmetic.
     pub fn plus(&self, other: &Self) -> Result<Self, DecimalError> {
-        Self::of(&(&self.0 + &other.0))
+        Self::from_exact(&(&self.0 + &other.0))
     }
 
-    /// Subtracts a number.
-    ///
-    /// # Errors
-    ///
-    /// [`DecimalError::OutOfDynamoDbRange`]
     pub fn minus(&self, other: &Self) -> Result<Self, DecimalError> {
-        Self::of(&(&self.0 - &other.0))
+        Self::from_exact(&(&self.0 - &other.0))
     }
 
-    /// Multiplies by a number.
-    ///
-    /// # Errors
-    ///
-    /// [`DecimalError::OutOfDynamoDbRange`]
     pub fn multiplied_by(&self, other: &Self) -> Result<Self, DecimalError> {
-        Self::of(&(&self.0 * &other.0))
+        Self::from_exact(&(&self.0 * &other.0))
     }
 
-    /// Divides by a number.
-    ///
-    /// # Errors
-    ///
-    /// [`DecimalError::DivisionByZero`] or [`DecimalError::OutOfDynamoDbRange`]
     pub fn divided_by(&self, divisor: &Self) -> Result<Self, DecimalError> {
         if divisor.0.sign() == Sign::NoSign {
             return Err(DecimalError::DivisionByZero);
         }
-        // One division of integers. The library divides digit by digit, which takes five times as
-        // long, and the detail of a coin in bitcoin needs some 400 quotients.
+        // One division of integers. The library's division goes digit by digit and takes five
+        // times as long. A response with a coin's history in bitcoin needs about 400 divisions.
         let (dividend, scale) = self.0.as_bigint_and_scale();
         let (divisor, divisor_scale) = divisor.0.as_bigint_and_scale();
         let dividend = dividend.as_ref() * BigInt::from(10).pow(QUOTIENT_SHIFT);
         let quotient = &dividend / divisor.as_ref();
         let is_exact = &quotient * divisor.as_ref() == dividend;
-        // A remainder becomes one more digit, so that a quotient beyond half a digit is not rounded
-        // like exactly half a digit.
+        // If the division has a remainder, one more digit marks that the quotient is not exact.
+        // Otherwise a quotient slightly above a half would be rounded like exactly a half.
         let remainder = match (is_exact, self.0.sign() == divisor.sign()) {
             (true, _) => 0,
             (false, true) => 1,
             (false, false) => -1,
         };
         let scale = scale - divisor_scale + i64::from(QUOTIENT_SHIFT) + 1;
-        Self::of(&BigDecimal::new(quotient * 10 + remainder, scale))
+        Self::from_exact(&BigDecimal::new(quotient * 10 + remainder, scale))
     }
 
     /// Rounds half to even to a number of significant digits.
@@ -192,8 +171,8 @@ impl Decimal {
             return self.clone();
         }
         let rounded = self.0.with_precision_round(digits, RoundingMode::HalfEven);
-        // Rounding up can leave the range only for 38 nines at the largest magnitude.
-        Self::of(&rounded).unwrap_or_else(|_| self.clone())
+        // Out of range only if 9.99...E125 is rounded up to 1E126.
+        Self::from_exact(&rounded).unwrap_or_else(|_| self.clone())
     }
 
     /// Returns the number in hundredths, rounded half to even: 164 for 1.6371. `None` if the
@@ -208,7 +187,6 @@ impl Decimal {
         whole(&self.0)
     }
 
-    /// Returns true if the number is greater than zero.
     pub fn is_positive(&self) -> bool {
         self.0.sign() == Sign::Plus
     }
@@ -219,7 +197,6 @@ fn whole(number: &BigDecimal) -> Option<i64> {
     rounded.to_i64()
 }
 
-/// Removes the sign of a text.
 fn unsigned(text: &str) -> &str {
     text.strip_prefix(['+', '-']).unwrap_or(text)
 }
@@ -242,7 +219,7 @@ impl fmt::Debug for Decimal {
     }
 }
 
-// The library's equality allows for different scales; normalized parts need no such comparison.
+// Faster than the library's equality, which also compares numbers that are not normalized.
 impl PartialEq for Decimal {
     fn eq(&self, other: &Self) -> bool {
         self.0.as_bigint_and_scale() == other.0.as_bigint_and_scale()
@@ -302,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_of_one_value_are_one_number_with_one_plain_notation() {
+    fn texts_of_the_same_value_are_equal_and_have_the_same_plain_notation() {
         for (text, plain) in [
             ("103663", "103663"),
             ("2058811028682.1257", "2058811028682.1257"),
@@ -328,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_are_refused_and_quoted() {
+    fn a_text_that_is_not_a_decimal_number_is_refused_and_quoted() {
         for text in [
             "",
             " ",
@@ -447,7 +424,7 @@ mod tests {
     }
 
     #[test]
-    fn only_numbers_and_strings_of_numbers_are_read() {
+    fn only_json_numbers_and_json_strings_with_a_number_are_read() {
         let read = serde_json::from_str::<Decimal>;
         assert_eq!(read(r#""0.619553""#).unwrap(), decimal("0.619553"));
         assert_eq!(read(r#""0.61955\u0033""#).unwrap(), decimal("0.619553"));
@@ -480,7 +457,7 @@ mod tests {
     }
 
     #[test]
-    fn results_are_rounded_half_to_even_to_38_digits() {
+    fn results_of_arithmetic_are_rounded_half_to_even_to_38_digits() {
         let third = "0.33333333333333333333333333333333333333";
         assert_eq!(decimal("1").divided_by(&decimal("3")), Ok(decimal(third)));
         assert_eq!(

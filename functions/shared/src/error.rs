@@ -5,9 +5,8 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
 use crate::http::{innermost, was_not_sent};
 
-/// The errors with which DynamoDB rejects a request because of the rate of requests, all with
-/// status 400. The request had no effect. A response with a status of 500 or more does not prove
-/// that, even with one of these codes.
+/// The codes with which DynamoDB throttles a request. With status 400, they prove that the request
+/// had no effect. With a status of 500 or more, they do not.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html#Programming.Errors.MessagesAndCodes>
 const THROTTLING: [&str; 3] = [
     "ProvisionedThroughputExceededException",
@@ -15,14 +14,14 @@ const THROTTLING: [&str; 3] = [
     "ThrottlingException",
 ];
 
-/// The reason why a call to the store failed. The text is for our logs; the response to a client
-/// only says that the service is unavailable. `operation` is the API action.
+/// The reason why a call to the table failed. The text is for our logs; the response to a client
+/// only says that the service is unavailable. `operation` is DynamoDB's action.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// The response did not arrive in time. The call may have taken effect.
     #[error("{operation}: no response in time")]
     Timeout { operation: &'static str },
-    /// The connection could not be made (name, TCP, TLS). Nothing was sent.
+    /// The name resolution, the TCP connection or the TLS handshake failed. Nothing was sent.
     #[error("{operation}: could not connect to DynamoDB: {reason}")]
     NotConnected {
         operation: &'static str,
@@ -34,8 +33,7 @@ pub enum StoreError {
         operation: &'static str,
         reason: String,
     },
-    /// The table or the account has no capacity left, after retries. DynamoDB rejected the
-    /// request.
+    /// DynamoDB rejected the request, because the capacity of the table or the account is used up.
     #[error("{operation}: throttled")]
     Throttled { operation: &'static str },
     #[error("{operation}: the table does not exist")]
@@ -48,7 +46,7 @@ pub enum StoreError {
         message: String,
         request_id: String,
     },
-    /// An item lacks an attribute, or has one of another type or form.
+    /// The attribute is missing, or its value has another type or form than expected.
     #[error("the {item} item has no usable attribute {attribute}")]
     MalformedItem {
         item: &'static str,
@@ -57,13 +55,12 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Returns true if the call certainly had no effect: nothing was sent, or DynamoDB rejected
-    /// the request for its rate. After every other failure the call may have taken effect.
+    /// Returns true if the call certainly had no effect: nothing was sent, or DynamoDB throttled
+    /// the request. After any other failure, the caller must assume an effect.
     pub(crate) fn had_no_effect(&self) -> bool {
         matches!(self, Self::NotConnected { .. } | Self::Throttled { .. })
     }
 
-    /// Converts an error of the SDK in a call of the named API action.
     pub(crate) fn from_sdk<E>(operation: &'static str, error: &SdkError<E>) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,

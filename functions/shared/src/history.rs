@@ -1,4 +1,4 @@
-//! Samples of a price or a rate: one for each five minutes.
+//! The history of a price or a rate: one sample for each five minutes.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ const SLOT_SECONDS: i64 = SLOT_MINUTES as i64 * 60;
 const HOUR_SECONDS: i64 = 60 * 60;
 const DAY_SECONDS: u32 = 24 * 60 * 60;
 
-/// Five minutes, UTC, that share one sample.
+/// Five minutes of UTC that have one sample, such as 10:35:00 to 10:39:59.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Slot(Timestamp);
 
@@ -25,7 +25,8 @@ impl Slot {
         Self(time.floor(SLOT_SECONDS))
     }
 
-    /// Returns the slot of an attribute in the item of an hour (`YYYY-MM-DDTHH`).
+    /// Returns the slot of an attribute (such as `m35`) of the item with an hour's samples
+    /// (`YYYY-MM-DDTHH`).
     pub(crate) fn parse(hour: &str, attribute: &str) -> Option<Self> {
         let minute = SLOTS
             .contains(&attribute)
@@ -50,14 +51,14 @@ impl Slot {
             .to_owned()
     }
 
-    /// Returns the attribute of the slot in the item of its hour.
+    /// Returns the attribute of the slot's sample, such as `m35`.
     pub(crate) fn attribute(self) -> &'static str {
         let seconds = self.0.unix_seconds() % HOUR_SECONDS;
-        // A second of an hour, divided by 300, is less than 12.
+        // The index is below 12: an hour has 3,600 seconds, and a slot 300.
         SLOTS[usize::try_from(seconds / SLOT_SECONDS).unwrap_or_default()]
     }
 
-    /// Returns the time from which DynamoDB may delete the samples of the slot's hour.
+    /// Returns the time from which DynamoDB may delete the samples of the same hour.
     pub fn expires_at(self) -> Timestamp {
         self.0
             .floor(HOUR_SECONDS)
@@ -71,7 +72,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_slot_is_the_five_minutes_around_a_time() {
+    fn a_slot_is_the_five_minutes_that_contain_a_time() {
         let slot = Slot::of(Timestamp::parse("2026-01-15T10:39:59Z").unwrap());
         assert_eq!(slot.start().to_string(), "2026-01-15T10:35:00Z");
         assert_eq!(slot.hour(), "2026-01-15T10");
@@ -80,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn other_attributes_and_hours_are_no_slots() {
+    fn an_unknown_attribute_and_an_invalid_hour_have_no_slot() {
         for (hour, attribute) in [
             ("2026-01-15T10", "m01"),
             ("2026-01-15T10", "ttl"),

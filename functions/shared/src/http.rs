@@ -35,20 +35,19 @@ use tower::timeout::Timeout;
 use tower::timeout::error::Elapsed;
 use tower::util::BoxCloneSyncService;
 
-/// The time for which an idle connection is kept. Lambda freezes the process between requests, and
-/// the server may close the connection meanwhile. A call that is not retried would fail on such a
-/// connection. The time of a freeze counts: `CLOCK_MONOTONIC` goes on, as measured over freezes of
-/// up to 181 s (aws/aws-lambda-web-adapter#830).
+/// The time for which an idle connection is kept. Lambda freezes the process between requests.
+/// Meanwhile the server may close the connection, and a call that is not retried would then fail.
+/// The time of a freeze counts, because `CLOCK_MONOTONIC` continues: measured over freezes of up to
+/// 181 s (aws/aws-lambda-web-adapter#830).
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Maximum size of the body of a response to [`Http::get`], in bytes. The expected bodies have some
-/// hundred bytes.
+/// Maximum size of a response's body in [`Http::get`], in bytes. The probe expects a few hundred.
 const MAX_BODY_BYTES: usize = 64 * 1_024;
 
-/// The reason why [`Http::get`] has no response. It contains nothing of the request.
+/// The reason why [`Http::get`] returns no response. The text contains nothing of the request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HttpError {
-    /// HTTP does not allow the URL or a header.
+    /// The URL or a header is invalid.
     #[error("the request cannot be written")]
     Request,
     /// The response was not complete in time.
@@ -59,12 +58,11 @@ pub enum HttpError {
     Failed(String),
 }
 
-/// A client with its own pool of connections; clones share the pool. It follows no redirects,
-/// so that a key stays with the host that it is for.
+/// A client with its own pool of connections; clones share the pool. The client follows no
+/// redirects, which could send an API key to another host.
 #[derive(Debug, Clone)]
 pub struct Http(Client<Connector, SdkBody>);
 
-/// Makes a connection to a server.
 type Connector = BoxCloneSyncService<Uri, MaybeHttpsStream<TokioIo<TcpStream>>, BoxError>;
 
 impl Http {
@@ -75,7 +73,7 @@ impl Http {
         // The TLS layer accepts `https://` and `http://`.
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        // The addresses of a name share this time.
+        // All addresses of a host name share this time.
         tcp.set_connect_timeout(Some(connect_timeout));
         let tls = HttpsConnectorBuilder::new()
             .with_tls_config(config)
@@ -85,9 +83,9 @@ impl Http {
         let connector = Connector::new(Timeout::new(tls, connect_timeout));
         Self(
             Client::builder(TokioExecutor::new())
-                // The default: a request whose connection from the pool turns out to be closed
-                // moves to another connection. The request cannot be sent twice, because hyper
-                // returns it only if it has not begun to write it
+                // The default: if a pooled connection turns out to be closed, the request moves to
+                // another connection. This sends no request twice, because hyper returns a request
+                // only if it wrote no byte of it
                 // (`hyper::client::conn::TrySendError::take_message`, hyperium/hyper-util#133).
                 .retry_canceled_requests(true)
                 // Without a timer, the pool would keep idle connections forever.
@@ -97,7 +95,7 @@ impl Http {
         )
     }
 
-    /// Sends a GET request. The response has to be complete within `limit`.
+    /// Sends a GET request. The whole response must arrive within `limit`.
     pub async fn get(
         &self,
         url: &str,
@@ -109,7 +107,7 @@ impl Http {
         for (name, value) in headers {
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| HttpError::Request)?;
             let mut value = HeaderValue::from_str(value).map_err(|_| HttpError::Request)?;
-            // Debug output omits sensitive headers.
+            // Debug output omits the values of sensitive headers.
             value.set_sensitive(true);
             request.headers_mut().insert(name, value);
         }
@@ -168,7 +166,8 @@ impl SdkConnector for Http {
     }
 }
 
-/// Returns the metadata with which the SDK discards the connection of a failed attempt.
+/// Returns the metadata of a connection. With its `poison_fn`, the SDK prevents the reuse of the
+/// connection after a failed attempt.
 fn metadata(connection: &CaptureConnection) -> Option<ConnectionMetadata> {
     let connection = connection.clone();
     connection.connection_metadata().as_ref()?;
@@ -205,8 +204,8 @@ fn connector_error(error: legacy::Error) -> ConnectorError {
     }
 }
 
-/// Returns true if an error proves that no byte of the request was sent: the connection could
-/// not be made (name, TCP, TLS). An error while the request is written, or later, is no proof.
+/// Returns true if an error proves that no byte of the request was sent: the name resolution, the
+/// TCP connection or the TLS handshake failed. A later error is no proof.
 pub(crate) fn was_not_sent(error: &(dyn Error + 'static)) -> bool {
     cause::<legacy::Error>(error).is_some_and(legacy::Error::is_connect)
 }

@@ -2,8 +2,8 @@
 
 use serde_json::error::Category;
 
-/// An error of the JSON parser without its text. Serde quotes values, and the Lambda runtime's
-/// parser names the members around them; both may be secrets.
+/// An error of the JSON parser without its text, which may contain a secret: serde quotes a value,
+/// and the Lambda runtime's parser also names the members that contain it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{category} error at line {line}, column {column}")]
 pub struct JsonError {
@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_text_names_kind_and_position_and_nothing_of_the_input() {
+    fn the_text_has_the_kind_and_the_line_and_nothing_of_the_input() {
         let data = serde_json::from_str::<bool>("\n \"secret\"").unwrap_err();
         assert!(data.to_string().contains("secret"), "{data}");
         let parse = |text| serde_json::from_str::<serde_json::Value>(text).unwrap_err();

@@ -1,7 +1,4 @@
 //! Code that the functions share: models, the store, errors, telemetry and settings.
-//!
-//! The models are pure and take the time as an argument. Only [`store`], [`client`], [`http`],
-//! [`telemetry`] and [`process`] do I/O.
 
 pub mod api_key;
 pub mod check;

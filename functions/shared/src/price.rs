@@ -1,4 +1,4 @@
-//! The price of one coin, and the time limits of fresh prices.
+//! Prices of coins, and the limits after which a price is stale.
 
 use sha2::{Digest as _, Sha256};
 
@@ -11,17 +11,17 @@ use crate::timestamp::Timestamp;
 /// an outage of the provider.
 const KEEP_SECONDS: u32 = 24 * 60 * 60;
 
-/// Seconds for which a stored price, from its fetch on, refuses a price with an earlier provider's
-/// time: 15 minutes. After that, a corrected time or another provider is accepted.
+/// Seconds after its fetch for which a stored price refuses a price that is older by the
+/// provider's time: 15 minutes. Later, such a price may have a corrected time or another provider.
 const HOLD_SECONDS: u32 = 15 * 60;
 
 /// Minimum `max-age` of a response with prices, so that no client polls without a pause.
 pub const MIN_MAX_AGE_SECONDS: u32 = 10;
-/// The range of seconds over which the jitter spreads clients that wait for an overdue update.
+/// Seconds over which the jitter spreads the next requests of clients while an update is overdue.
 const OVERDUE_SPREAD_SECONDS: u32 = 20;
 
-/// Seconds from a due update to a client's next request: 10 to 60. The jitter differs between API
-/// keys, so that the clients of many keys do not return in the same second.
+/// Seconds between the time at which an update is due and a client's next request: 10 to 60. The
+/// jitter differs between API keys, so that their clients do not all return in the same second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Jitter(u32);
 
@@ -30,9 +30,9 @@ impl Jitter {
     const MIN: u32 = 10;
     const MAX: u32 = 60;
 
-    /// Derives the jitter of a key from its id. Every process derives the same.
+    /// Derives the jitter of an API key from its id. All processes derive the same jitter.
     pub fn of(key_id: &KeyId) -> Self {
-        // The hash of the standard library may differ between builds.
+        // The standard library's hash may differ between builds.
         let digest = Sha256::digest(key_id.as_str());
         let hash = digest.iter().take(4);
         let hash = hash.fold(0, |hash, byte| hash << 8 | u32::from(*byte));
@@ -52,10 +52,10 @@ pub struct Price {
     pub market_cap: Option<Decimal>,
     /// Trading volume of the last 24 hours in US dollars, if the provider knows it.
     pub volume_24h: Option<Decimal>,
-    /// The provider's time of the price, never later than `fetched_at`. It is our time if the
-    /// provider sends no usable one.
+    /// The provider's time of the price, never later than `fetched_at`. If the provider sends no
+    /// usable time, it is `fetched_at`.
     pub last_updated: Timestamp,
-    /// Our time of the fetch that last confirmed the price.
+    /// The time, by our clock, of the last fetch that confirmed the price.
     pub fetched_at: Timestamp,
 }
 
@@ -65,10 +65,11 @@ impl Price {
         self.fetched_at.plus_seconds(KEEP_SECONDS)
     }
 
-    /// Returns true if the table keeps `stored` and refuses this price: this price was fetched
-    /// earlier, or its provider's time is earlier and the stored price is younger than 15
-    /// minutes. Overlapping runs therefore end in the newest price, `fetchedAt` never goes back,
-    /// and a wrong time of a provider has no effect after 15 minutes.
+    /// Returns true if the table keeps `stored` and refuses this price. The reason is an earlier
+    /// fetch, or an earlier provider's time within 15 minutes of the fetch of `stored`.
+    ///
+    /// Therefore overlapping runs leave the newest price in the table, `fetchedAt` never goes
+    /// back, and a provider's wrong time has no effect after 15 minutes.
     pub fn is_refused_by(&self, stored: &Self) -> bool {
         is_refused(
             (self.fetched_at, self.last_updated),
@@ -77,15 +78,15 @@ impl Price {
     }
 }
 
-/// Returns true if a new price or rate is refused by a stored one, each with the times of its fetch
-/// and of the provider.
+/// Returns true if a stored price or rate refuses a new one. Each pair has the time of the fetch
+/// and the provider's time.
 pub(crate) fn is_refused(new: (Timestamp, Timestamp), stored: (Timestamp, Timestamp)) -> bool {
     let ((fetched, updated), (stored_fetched, stored_updated)) = (new, stored);
     fetched < stored_fetched || (updated < stored_updated && stored_fetched > holds_since(fetched))
 }
 
-/// Returns the start of the 15 minutes before a new price or rate was fetched. A stored one that
-/// was fetched in these minutes refuses a new one with an earlier provider's time.
+/// Returns the time 15 minutes before the fetch of a new price or rate. A stored value that was
+/// fetched after that time refuses a new value with an earlier provider's time.
 pub(crate) fn holds_since(fetched_at: Timestamp) -> Timestamp {
     fetched_at.minus_seconds(HOLD_SECONDS)
 }
@@ -95,10 +96,10 @@ pub(crate) fn holds_since(fetched_at: Timestamp) -> Timestamp {
 pub struct FreshnessLimits {
     /// Time from a fetch to the next expected update.
     pub cache_ttl_seconds: u32,
-    /// Further time in which a price is still fresh. The schedule is exact only to the minute and a
-    /// run takes seconds, so without this time, prices would turn stale before every update.
+    /// Grace period after `cache_ttl_seconds`, in which a price is still fresh. An update run can
+    /// start up to a minute late and takes seconds.
     pub grace_seconds: u32,
-    /// Limit of the age by the provider's time: a provider that repeats old data is not fresh.
+    /// Maximum age by the provider's time, so that repeated old data becomes stale.
     pub max_age_seconds: u32,
 }
 
@@ -111,26 +112,24 @@ impl FreshnessLimits {
         fetched.min(price.last_updated.plus_seconds(self.max_age_seconds))
     }
 
-    /// Returns true if the price is not fresh.
     pub fn is_stale(&self, price: &Price, now: Timestamp) -> bool {
         now > self.fresh_until(price)
     }
 
-    /// Returns the time at which the update of a price with this time of fetch is due.
+    /// Returns the time at which the next update is due.
     pub fn update_due(&self, fetched_at: Timestamp) -> Timestamp {
         fetched_at.plus_seconds(self.cache_ttl_seconds)
     }
 
     /// Returns the seconds for which a client may cache a response whose newest price was fetched
-    /// at this time: until the update is due, plus the jitter. While the update is overdue, 10
-    /// seconds and a part of the jitter. At least [`MIN_MAX_AGE_SECONDS`].
-    pub fn client_max_age(&self, newest: Timestamp, jitter: Jitter, now: Timestamp) -> u32 {
-        let left = self.update_due(newest).seconds_since(now);
+    /// at `newest_fetch`. This is the time until the update is due, plus the jitter. While the
+    /// update is overdue, it is 10 to 29 seconds. It is at least [`MIN_MAX_AGE_SECONDS`].
+    pub fn client_max_age(&self, newest_fetch: Timestamp, jitter: Jitter, now: Timestamp) -> u32 {
+        let left = self.update_due(newest_fetch).seconds_since(now);
         let max_age = match u32::try_from(left) {
-            // A clock that runs ahead writes a time in the future. The client must not cache such a
-            // price for longer than a price that is fetched now.
             Ok(left) if left > 0 => {
-                // The price turns stale after the grace period.
+                // `left` is above the TTL if the clock of the update function runs ahead.
+                // A jitter above the grace period would let the client show a stale price.
                 left.min(self.cache_ttl_seconds) + jitter.0.min(self.grace_seconds)
             }
             _ => MIN_MAX_AGE_SECONDS + jitter.0 % OVERDUE_SPREAD_SECONDS,
@@ -213,12 +212,12 @@ mod tests {
         assert_eq!(max_age(300, 60), 10);
         assert_eq!(max_age(300, 39), 29);
         assert_eq!(max_age(5_000, 59), 29);
-        // A price of a clock that runs ahead.
+        // The time of the fetch is in the future: the TTL of 300 s plus the jitter.
         assert_eq!(max_age(-5_000, 10), 310);
     }
 
     #[test]
-    fn a_grace_period_shorter_than_the_jitter_bounds_it() {
+    fn the_jitter_never_exceeds_the_grace_period() {
         let limits = FreshnessLimits {
             grace_seconds: 5,
             ..LIMITS
@@ -232,14 +231,15 @@ mod tests {
 
     #[test]
     fn the_jitter_of_many_keys_covers_its_range_evenly() {
-        let mut keys = [0_u32; 61];
+        // The number of keys with each jitter: on average 1,000 for each of 10 to 60.
+        let mut counts = [0_u32; 61];
         for number in 0..51_000 {
             let id = KeyId::parse(&format!("{number:012}")).unwrap();
-            keys[Jitter::of(&id).0 as usize] += 1;
+            counts[Jitter::of(&id).0 as usize] += 1;
         }
-        assert_eq!(keys[..10], [0; 10]);
-        let (fewest, most) = (keys[10..].iter().min(), keys[10..].iter().max());
-        assert!(fewest > Some(&800) && most < Some(&1_200), "{keys:?}");
+        assert_eq!(counts[..10], [0; 10]);
+        let (fewest, most) = (counts[10..].iter().min(), counts[10..].iter().max());
+        assert!(fewest > Some(&800) && most < Some(&1_200), "{counts:?}");
     }
 
     mod properties {
@@ -248,7 +248,7 @@ mod tests {
 
         proptest! {
             #[test]
-            fn a_price_is_stale_exactly_beyond_either_limit(
+            fn a_price_is_stale_390_s_after_its_fetch_or_900_s_after_the_providers_time(
                 fetched_ago in -100_000_i64..100_000,
                 updated_ago in -100_000_i64..100_000,
             ) {
@@ -270,7 +270,7 @@ mod tests {
             }
 
             #[test]
-            fn a_client_returns_within_the_grace_period_after_an_update_and_never_at_once(
+            fn a_client_returns_10_to_60_s_after_an_update_is_due_and_never_at_once(
                 fetched_ago in -2_000_i64..2_000,
                 id in "[0-9A-Za-z]{12}",
             ) {

@@ -1,4 +1,4 @@
-//! The process of a function, and the log of a failed start.
+//! The process of a function, which logs a failed start.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -7,15 +7,15 @@ use contract::LogLevel;
 
 use crate::telemetry;
 
-/// Serves events until Lambda ends the process. If the start fails, writes the error to the log
-/// and returns a failure, after which Lambda starts another process.
+/// Waits for `serving`, which serves events until Lambda ends the process. If it returns an error,
+/// the start has failed: the error is logged, and Lambda starts another process.
 pub async fn run(
     serving: impl Future<Output = Result<(), Box<dyn Error + Send + Sync>>>,
 ) -> ExitCode {
     let Err(error) = serving.await else {
         return ExitCode::SUCCESS;
     };
-    // The log may not be set up yet, because its level is a setting.
+    // The start may have failed before the setup of the log, whose level is a setting.
     telemetry::init(LogLevel::Error);
     let cause = error.source().map(ToString::to_string);
     tracing::error!(%error, cause, "the function could not start");

@@ -1,4 +1,4 @@
-//! The window of the rate limit, which is one minute of UTC, and the limiter's answer.
+//! The rate limit's window, which is one minute of UTC, and the limiter's answer to a request.
 
 use crate::timestamp::Timestamp;
 
@@ -15,8 +15,7 @@ pub struct Window {
 impl Window {
     /// Returns the window that contains a time.
     pub fn at(now: Timestamp) -> Self {
-        let into = now.unix_seconds() % i64::from(WINDOW_SECONDS);
-        let start = Timestamp::from_unix_seconds(now.unix_seconds() - into).unwrap_or(now);
+        let start = now.floor(WINDOW_SECONDS.into());
         Self { start }
     }
 

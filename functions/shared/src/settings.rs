@@ -18,8 +18,8 @@ use crate::symbol::{SupportedSymbols, SymbolListError};
 const DEFAULT_RATE_LIMIT: NonZeroU32 = NonZeroU32::new(100).expect("100 is not zero");
 const DEFAULT_CACHE_TTL_SECONDS: u32 = 300;
 const DEFAULT_STALE_GRACE_SECONDS: u32 = 90;
-/// The longest time for which a process remembers a key, and the default: a disabled key must
-/// not work for longer.
+/// Maximum seconds for which a process remembers an API key, and the default. A disabled key
+/// works for at most that long.
 const MAX_PROCESS_CACHE_SECONDS: u32 = 60;
 const DAY_SECONDS: u32 = 24 * 60 * 60;
 /// CoinGecko's public host, which needs no key.
@@ -27,7 +27,7 @@ const DEFAULT_EXTERNAL_API_URL: &str = "https://api.coingecko.com/api/v3";
 /// CoinPaprika's public host, which needs no key.
 const DEFAULT_SECOND_API_URL: &str = "https://api.coinpaprika.com/v1";
 
-/// A variable that prevents the start of a function.
+/// A missing or invalid environment variable, which prevents the start of a function.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
     #[error("{variable} is not set")]
@@ -39,7 +39,7 @@ pub enum SettingsError {
         expected: String,
         value: String,
     },
-    /// The value of a variable is invalid and secret.
+    /// The invalid value may be a secret, so the error does not contain it.
     #[error("{variable} must be {expected}")]
     InvalidSecret {
         variable: &'static str,
@@ -52,12 +52,11 @@ pub enum SettingsError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiSettings {
     pub table_name: String,
-    /// The limit of keys that have no limit of their own.
+    /// The limit of API keys that have no limit of their own.
     pub rate_limit_per_minute: NonZeroU32,
-    /// Time limits of fresh prices.
     pub freshness: FreshnessLimits,
-    /// Seconds for which the process remembers a key. With 0, the process uses remembered prices
-    /// only in an outage.
+    /// Seconds for which the process remembers an API key. With 0, the process uses remembered
+    /// prices only while the table cannot be read.
     pub process_cache_seconds: u32,
     pub supported: SupportedSymbols,
     pub environment: &'static str,
@@ -65,7 +64,6 @@ pub struct ApiSettings {
 }
 
 impl ApiSettings {
-    /// Reads the variables of the API function through `lookup`.
     pub fn read(lookup: impl FnMut(&'static str) -> Option<String>) -> Result<Self, SettingsError> {
         let values = ApiEnvironment::read(lookup);
         let names = ApiEnvironment::NAMES;
@@ -132,11 +130,10 @@ impl fmt::Debug for ExternalApiKey {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UpdateSettings {
     pub table_name: String,
-    /// Base URL of the first provider, unchecked: the update function has a URL parser, and this
-    /// crate has none.
+    /// Base URL of the first provider. The update function validates the URL.
     pub external_api_url: String,
     pub external_api_key: Option<ExternalApiKey>,
-    /// Base URL of the second provider, unchecked; `None` if the second provider is turned off.
+    /// Base URL of the second provider, not yet validated; `None` turns the provider off.
     pub second_api_url: Option<String>,
     pub second_api_key: Option<ExternalApiKey>,
     pub supported: SupportedSymbols,
@@ -145,7 +142,6 @@ pub struct UpdateSettings {
 }
 
 impl UpdateSettings {
-    /// Reads the variables of the update function through `lookup`.
     pub fn read(lookup: impl FnMut(&'static str) -> Option<String>) -> Result<Self, SettingsError> {
         let values = UpdateEnvironment::read(lookup);
         let names = UpdateEnvironment::NAMES;
@@ -168,13 +164,12 @@ impl UpdateSettings {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifySettings {
     pub table_name: String,
-    /// ARN of the version of the API function to check.
+    /// ARN of the API function's version that the pre-traffic check calls.
     pub api_version_arn: String,
     pub log_level: LogLevel,
 }
 
 impl VerifySettings {
-    /// Reads the variables of the pre-traffic check through `lookup`.
     pub fn read(lookup: impl FnMut(&'static str) -> Option<String>) -> Result<Self, SettingsError> {
         let values = VerifyEnvironment::read(lookup);
         let names = VerifyEnvironment::NAMES;
@@ -186,7 +181,7 @@ impl VerifySettings {
     }
 }
 
-/// Settings of the verify function's probe.
+/// Settings of the verify function's probe, which requests the public URL every minute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProbeSettings {
     pub table_name: String,
@@ -196,7 +191,6 @@ pub struct ProbeSettings {
 }
 
 impl ProbeSettings {
-    /// Reads the variables of the probe through `lookup`.
     pub fn read(lookup: impl FnMut(&'static str) -> Option<String>) -> Result<Self, SettingsError> {
         let values = VerifyEnvironment::read(lookup);
         let names = VerifyEnvironment::NAMES;
@@ -208,14 +202,13 @@ impl ProbeSettings {
     }
 }
 
-/// Reads a variable of the process. A blank value counts as no value: a copied `.env.example` has
-/// blank values.
+/// Reads an environment variable. Returns `None` for a blank value, because a copied
+/// `.env.example` has blank values.
 pub fn process_environment(variable: &'static str) -> Option<String> {
     let value = std::env::var_os(variable)?;
     present(Some(value.to_string_lossy().into_owned()))
 }
 
-/// Returns the value, unless it is blank.
 fn present(value: Option<String>) -> Option<String> {
     value.filter(|value| !value.trim().is_empty())
 }
@@ -230,7 +223,6 @@ fn text_or(value: Option<String>, default: &str) -> String {
     value.as_deref().unwrap_or(default).trim().to_owned()
 }
 
-/// Reads a whole number within bounds.
 fn number<T: Display + FromStr + PartialOrd>(
     variable: &'static str,
     value: Option<String>,
@@ -320,7 +312,7 @@ fn external_api_key(
     }
 }
 
-/// Reads a URL to which an API key may be sent: over TLS, or within this machine.
+/// Checks that an API key can be sent to a URL: over TLS, or within this machine.
 fn api_url(variable: &'static str, value: Option<String>) -> Result<String, SettingsError> {
     const LOOPBACK: [&str; 3] = ["127.0.0.1", "[::1]", "localhost"];
 
@@ -460,7 +452,7 @@ mod tests {
     }
 
     #[test]
-    fn an_invalid_value_is_named_with_the_valid_ones() {
+    fn an_error_has_the_invalid_value_and_describes_the_valid_values() {
         for (name, value, message) in [
             (
                 "RATE_LIMIT_PER_MINUTE",
@@ -494,7 +486,7 @@ mod tests {
     }
 
     #[test]
-    fn a_providers_key_is_in_no_error_and_no_debug_text() {
+    fn the_key_of_a_provider_is_in_no_error_and_no_debug_text() {
         for name in ["EXTERNAL_API_KEY", "SECOND_API_KEY"] {
             let error = update(&[(name, "se cret")]).unwrap_err();
             assert_eq!(

@@ -1,4 +1,4 @@
-//! Symbols of the catalogue, and the resolution of a client's list of symbols.
+//! Symbols of the coin catalogue, and the parsing of a client's list of symbols.
 
 use std::fmt;
 
@@ -60,8 +60,8 @@ impl Serialize for Symbol {
     }
 }
 
-/// A symbol as a client requested it: the symbol of a coin, or a symbol that migrated to that
-/// coin one for one, so that both have the same price.
+/// A symbol that a client requested: a coin's symbol, or its former symbol. A coin has a former
+/// symbol if it replaced another coin one for one, as POL replaced MATIC. The price is the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestedSymbol {
     requested: &'static str,
@@ -79,7 +79,7 @@ impl RequestedSymbol {
         self.coin
     }
 
-    /// Returns the symbol of the successor if the requested symbol migrated.
+    /// Returns the coin that replaced the requested one; `None` if no coin replaced it.
     pub fn migrated_to(self) -> Option<Symbol> {
         (self.requested != self.coin.as_str()).then_some(self.coin)
     }
@@ -94,19 +94,18 @@ impl From<Symbol> for RequestedSymbol {
     }
 }
 
-/// Serialises the requested symbol.
 impl Serialize for RequestedSymbol {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.requested)
     }
 }
 
-/// Symbols that this deployment does not serve.
+/// Requested symbols that this environment does not serve.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unsupported {
     /// The symbols as requested, trimmed and in upper case, in the requested order; never empty.
     pub symbols: Vec<String>,
-    /// The symbols that migrated to another coin, each with the symbol of that coin.
+    /// The unsupported symbols whose coin was replaced, each with the new coin's symbol.
     pub migrated: Vec<(String, &'static str)>,
 }
 
@@ -123,15 +122,13 @@ impl Unsupported {
 /// The reason why a list of symbols is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SymbolListError {
-    /// The list contains no symbol.
     Empty,
-    /// The list contains more than [`MAX_SYMBOLS`] different symbols; their number.
+    /// The number of different symbols, which is above [`MAX_SYMBOLS`].
     TooMany(usize),
-    /// The list contains symbols that are not served.
     Unsupported(Unsupported),
 }
 
-/// The coins that this deployment serves, each once, in the order of the catalogue.
+/// The coins that this environment serves, each once, in the order of the catalogue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SupportedSymbols(Vec<Symbol>);
 
@@ -140,8 +137,8 @@ impl SupportedSymbols {
         Self(Symbol::all().collect())
     }
 
-    /// Picks coins from the catalogue by a comma-separated list, which is parsed like a client's
-    /// list.
+    /// Selects coins of the catalogue by a comma-separated list of symbols. Case and white space
+    /// do not matter. A former symbol is refused.
     pub fn pick(list: &str) -> Result<Self, SymbolListError> {
         let names = distinct_names([list]);
         if names.is_empty() {
@@ -162,7 +159,7 @@ impl SupportedSymbols {
         ))
     }
 
-    /// Returns the coins in the order of the catalogue; at least one.
+    /// Returns at least one coin.
     pub fn as_slice(&self) -> &[Symbol] {
         &self.0
     }
@@ -174,8 +171,8 @@ impl SupportedSymbols {
     }
 
     /// Resolves a client's comma-separated lists to symbols, each once, in the order of first
-    /// mention. Case and white space do not matter, and empty parts are ignored. A migrated symbol
-    /// and its successor are two symbols.
+    /// mention. Case and white space do not matter, and empty parts are ignored. A coin's symbol
+    /// and its former symbol are different symbols.
     pub fn resolve_lists<'a>(
         &self,
         lists: impl IntoIterator<Item = &'a str>,
@@ -202,7 +199,6 @@ impl SupportedSymbols {
         }
     }
 
-    /// Finds a served coin by its symbol, or by a symbol that migrated to it one for one.
     fn get(&self, normalised: &str) -> Option<RequestedSymbol> {
         let served = |name: &str| self.0.iter().copied().find(|coin| coin.as_str() == name);
         if let Some(coin) = served(normalised) {
@@ -277,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_migrated_symbol_is_served_with_the_price_of_its_successor() {
+    fn a_former_symbol_is_served_with_the_price_of_the_new_coin() {
         let supported = SupportedSymbols::catalogue();
         let symbols = supported.resolve_lists(["matic,pol,matic"]).unwrap();
         assert_eq!(names(&symbols), ["MATIC", "POL"]);
@@ -292,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_migrated_symbol_is_refused_if_its_successor_is_not_served() {
+    fn a_former_symbol_is_refused_if_the_new_coin_is_not_served() {
         let supported = SupportedSymbols::pick("BTC").unwrap();
         assert_eq!(
             supported.resolve_lists(["btc,matic,nope"]),
@@ -308,12 +304,12 @@ mod tests {
     }
 
     #[test]
-    fn a_deployment_cannot_pick_a_migrated_symbol() {
+    fn an_environment_cannot_pick_a_former_symbol() {
         assert!(SupportedSymbols::pick("BTC,MATIC").is_err());
     }
 
     #[test]
-    fn a_deployment_serves_only_the_picked_coins() {
+    fn an_environment_serves_only_the_picked_coins() {
         let supported = SupportedSymbols::pick("eth, btc").unwrap();
         let picked: Vec<_> = supported.as_slice().iter().map(|s| s.as_str()).collect();
         assert_eq!(picked, ["BTC", "ETH"]);
@@ -321,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deployment_can_only_pick_coins_of_the_catalogue() {
+    fn an_environment_can_only_pick_coins_of_the_catalogue() {
         assert_eq!(SupportedSymbols::pick(","), Err(SymbolListError::Empty));
         assert!(matches!(
             SupportedSymbols::pick("BTC,NOPE"),

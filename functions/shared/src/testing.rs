@@ -1,5 +1,5 @@
-//! Test support: a store in memory with the rules of the table's conditions, recorded calls and
-//! failures on demand, and the comparison of committed files.
+//! Test support: an in-memory store, and the comparison of committed files. The store applies the
+//! conditions of the table's writes, records its calls, and fails on demand.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
@@ -58,7 +58,7 @@ struct State {
     request_counts: BTreeMap<(KeyId, Window), u32>,
     prices: BTreeMap<&'static str, Price>,
     rates: BTreeMap<&'static str, Rate>,
-    /// The samples by the symbol of the coin or the code of the currency.
+    /// The samples of a coin, by its symbol, or of a currency, by its code.
     samples: BTreeMap<&'static str, Samples>,
     /// The symbols of the coins and the codes of the currencies whose items cannot be read.
     unreadable: BTreeSet<&'static str>,
@@ -69,13 +69,11 @@ struct State {
 }
 
 impl State {
-    /// Returns true if the table's price of the same coin is kept instead of this one.
-    fn refuses(&self, price: &Price) -> bool {
+    fn refuses_price(&self, price: &Price) -> bool {
         let stored = self.prices.get(price.symbol.as_str());
         stored.is_some_and(|stored| price.is_refused_by(stored))
     }
 
-    /// Returns true if the table's rate of the same currency is kept instead of this one.
     fn refuses_rate(&self, rate: &Rate) -> bool {
         let stored = self.rates.get(rate.currency.code());
         stored.is_some_and(|stored| rate.is_refused_by(stored))
@@ -95,8 +93,7 @@ impl State {
         samples.entry(slot).or_insert_with(|| rate.value.clone());
     }
 
-    /// Fails for an unreadable price or rate.
-    fn readable(&self, name: &str, item: &'static str) -> Result<(), StoreError> {
+    fn check_readable(&self, name: &str, item: &'static str) -> Result<(), StoreError> {
         if self.unreadable.contains(name) {
             let attribute = item;
             return Err(StoreError::MalformedItem { item, attribute });
@@ -104,14 +101,14 @@ impl State {
         Ok(())
     }
 
-    /// Returns the samples of a symbol or a currency since the start of the hour of a slot.
+    /// Returns the samples since the start of the hour that contains `since`.
     fn samples_since(&self, name: &str, since: Slot) -> Samples {
         let all = self.samples.get(name).into_iter().flatten();
         let kept = all.filter(|(slot, _)| slot.hour() >= since.hour());
         kept.map(|(slot, value)| (*slot, value.clone())).collect()
     }
 
-    /// Records a run that confirmed no price, unless a later run is recorded.
+    /// Records a run that confirmed no price, unless the status has a later run.
     fn record_attempt(&mut self, started_at: Timestamp, error_code: Option<String>) {
         let known = self.status.as_ref();
         if known.is_none_or(|status| status.last_attempt <= started_at) {
@@ -124,7 +121,7 @@ impl State {
     }
 }
 
-/// A table in the process. All clones share it.
+/// A table in the process. All clones share the table.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryStore {
     state: Arc<Mutex<State>>,
@@ -132,56 +129,51 @@ pub struct MemoryStore {
 }
 
 impl MemoryStore {
-    /// Creates an empty table without failures.
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Makes calls yield to other tasks, before they take effect and again afterwards. Each number
-    /// in `pauses` is how often one call yields, so that a test chooses how concurrent calls
-    /// interleave.
+    /// in `pauses` is the number of yields of one call. So a test chooses the order of concurrent
+    /// calls.
     #[must_use]
     pub fn with_pauses(self, pauses: impl IntoIterator<Item = u8>) -> Self {
         self.lock().pauses = pauses.into_iter().collect();
         self
     }
 
-    /// Writes a key.
     pub fn insert_api_key(&self, key: ApiKey) {
         self.lock().api_keys.insert(key.key_id.clone(), key);
     }
 
-    /// Writes a price unconditionally.
     pub fn insert_price(&self, price: Price) {
         self.lock().prices.insert(price.symbol.as_str(), price);
     }
 
-    /// Writes a rate unconditionally.
     pub fn insert_rate(&self, rate: Rate) {
         self.lock().rates.insert(rate.currency.code(), rate);
     }
 
-    /// Removes a rate.
     pub fn remove_rate(&self, currency: ListedCurrency) {
         self.lock().rates.remove(currency.code());
     }
 
-    /// Writes the samples of a symbol or the code of a currency, and removes the earlier ones.
+    /// Replaces the samples of a coin or a currency. `name` is the symbol or the code.
     pub fn insert_samples(&self, name: &'static str, samples: Samples) {
         self.lock().samples.insert(name, samples);
     }
 
-    /// Removes a price.
     pub fn remove_price(&self, symbol: Symbol) {
         self.lock().prices.remove(symbol.as_str());
     }
 
-    /// Makes reads return no result for a price, as for a key that is left unprocessed.
+    /// Makes a price unreadable, or readable again: `prices` lists the coin as unread, and
+    /// `price_history` fails.
     pub fn set_unreadable(&self, symbol: Symbol, unreadable: bool) {
         self.set_name_unreadable(symbol.as_str(), unreadable);
     }
 
-    /// Makes reads return no result for a rate, as for a key that is left unprocessed.
+    /// Makes a rate unreadable, or readable again, like [`Self::set_unreadable`].
     pub fn set_rate_unreadable(&self, currency: ListedCurrency, unreadable: bool) {
         self.set_name_unreadable(currency.code(), unreadable);
     }
@@ -195,27 +187,23 @@ impl MemoryStore {
         }
     }
 
-    /// Writes the status of the update function.
     pub fn set_status(&self, status: UpdateStatus) {
         self.lock().status = Some(status);
     }
 
-    /// Returns a stored key.
     pub fn stored_api_key(&self, key_id: &KeyId) -> Option<ApiKey> {
         self.lock().api_keys.get(key_id).cloned()
     }
 
-    /// Returns a stored price.
     pub fn stored_price(&self, symbol: Symbol) -> Option<Price> {
         self.lock().prices.get(symbol.as_str()).cloned()
     }
 
-    /// Returns a stored rate.
     pub fn stored_rate(&self, currency: ListedCurrency) -> Option<Rate> {
         self.lock().rates.get(currency.code()).cloned()
     }
 
-    /// Returns the samples of a symbol or the code of a currency.
+    /// Returns the samples of a coin or a currency. `name` is the symbol or the code.
     pub fn stored_samples(&self, name: &str) -> Samples {
         self.lock().samples.get(name).cloned().unwrap_or_default()
     }
@@ -235,7 +223,7 @@ impl MemoryStore {
         self.lock().faults.insert(operation, Fault::Panic);
     }
 
-    /// Removes all failures.
+    /// Ends all failures.
     pub fn recover(&self) {
         self.lock().faults.clear();
     }
@@ -249,8 +237,8 @@ impl MemoryStore {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes one call within the deadline: records the call, pauses, and then fails or applies the
-    /// call in one step.
+    /// Makes one call within the deadline: records the call, yields, and then fails or takes effect
+    /// in one step.
     async fn call<T>(
         &self,
         operation: Operation,
@@ -378,7 +366,7 @@ impl ApiStore for MemoryStore {
     async fn price_history(&self, symbol: Symbol, since: Slot) -> Result<PriceHistory, StoreError> {
         let history = |state: &mut State| {
             let symbol = symbol.as_str();
-            state.readable(symbol, "price")?;
+            state.check_readable(symbol, "price")?;
             Ok(PriceHistory {
                 price: state.prices.get(symbol).cloned(),
                 samples: state.samples_since(symbol, since),
@@ -394,7 +382,7 @@ impl ApiStore for MemoryStore {
     ) -> Result<RateHistory, StoreError> {
         let history = |state: &mut State| {
             let code = currency.code();
-            state.readable(code, "rate")?;
+            state.check_readable(code, "rate")?;
             Ok(RateHistory {
                 rate: state.rates.get(code).cloned(),
                 samples: state.samples_since(code, since),
@@ -407,7 +395,7 @@ impl ApiStore for MemoryStore {
 impl UpdateStore for MemoryStore {
     async fn put_price(&self, price: &Price, slot: Slot) -> Result<Stored, StoreError> {
         self.call(Operation::PutPrice, |state| {
-            if state.refuses(price) {
+            if state.refuses_price(price) {
                 return Stored::OlderThanStored;
             }
             state.put_price(price, slot);
@@ -434,7 +422,7 @@ impl UpdateStore for MemoryStore {
         slot: Slot,
     ) -> Result<StoredTogether, StoreError> {
         self.call(Operation::PutRun, |state| {
-            let refused = prices.iter().filter(|price| state.refuses(price));
+            let refused = prices.iter().filter(|price| state.refuses_price(price));
             let superseded: Vec<_> = refused.map(|price| price.symbol).collect();
             let refused = rates.iter().filter(|rate| state.refuses_rate(rate));
             let superseded_rates: Vec<_> = refused.map(|rate| rate.currency).collect();
@@ -518,13 +506,13 @@ impl VerifyStore for MemoryStore {
     }
 }
 
-/// Compares a committed file with its expected text, or writes the text if `INSTA_UPDATE` is
-/// `always`, as for the workspace's snapshots.
+/// Compares a committed file with its expected text. If `INSTA_UPDATE` is `always`, as for the
+/// workspace's snapshots, writes the text.
 ///
 /// # Panics
 ///
-/// The file differs. The message contains the command that updates the file; `selection` is the
-/// package and the filter of the calling test in that command.
+/// The file differs. The message has the command that updates the file. `selection` is the package
+/// and the test filter in that command.
 pub fn assert_committed(path: &str, text: &str, selection: &str) {
     if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
         fs::write(path, text).unwrap_or_else(|error| panic!("writing {path}: {error}"));

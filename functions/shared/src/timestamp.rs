@@ -84,7 +84,7 @@ pub fn unix_millis() -> u64 {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // This does not fail: `OffsetDateTime` has every time of this type.
+        // This never fails, because `OffsetDateTime` covers the range of `Timestamp`.
         let time = OffsetDateTime::from_unix_timestamp(self.0).map_err(|_| fmt::Error)?;
         let (year, month, day) = time.to_calendar_date();
         let (hour, minute, second) = time.to_hms();

@@ -1,4 +1,4 @@
-//! Properties of generated numbers and texts.
+//! Property tests of [`Decimal`], and a test with every number of two recorded responses.
 
 use super::tests::decimal;
 use super::*;
@@ -46,18 +46,19 @@ fn every_number_of_the_recorded_responses_keeps_its_text_everywhere() {
     }
 }
 
-/// Parts of a number: sign, whole digits, digits of the fraction, exponent.
+/// Generates the parts of a number: whether it is negative, its whole digits, the digits of its
+/// fraction, and its exponent.
 fn parts() -> impl Strategy<Value = (bool, String, String, i32)> {
     (any::<bool>(), "[0-9]{1,19}", "[0-9]{0,19}", -100..=100)
 }
 
-/// Numbers of up to 38 digits, whose quotients are in DynamoDB's range.
+/// Generates numbers of up to 38 digits. The quotient of any two is in DynamoDB's range.
 fn number() -> impl Strategy<Value = Decimal> {
     ("-?[0-9]{1,38}", -60_i32..=20)
         .prop_map(|(digits, exponent)| decimal(&format!("{digits}e{exponent}")))
 }
 
-/// Writes the plain notation by moving characters, without arithmetic.
+/// Writes the plain notation of these parts by moving characters, without arithmetic.
 fn plain(negative: bool, whole: &str, fraction: &str, exponent: i32) -> String {
     let digits = format!("{whole}{fraction}");
     let point = i64::try_from(whole.len()).unwrap() + i64::from(exponent);
@@ -110,7 +111,7 @@ proptest! {
     }
 
     #[test]
-    fn more_than_38_digits_are_rounded_by_at_most_half_of_the_last(
+    fn more_than_38_digits_are_rounded_by_at_most_half_of_the_last_digit(
         digits in "[1-9][0-9]{38,90}",
         exponent in -100_i32..=20,
     ) {
@@ -123,7 +124,7 @@ proptest! {
     }
 
     #[test]
-    fn a_quotient_differs_from_the_exact_one_by_at_most_half_of_its_last_digit(
+    fn a_quotient_differs_from_the_exact_value_by_at_most_half_of_its_last_digit(
         dividend in number(),
         divisor in number().prop_filter("not zero", |divisor| divisor.0.sign() != Sign::NoSign),
     ) {
@@ -132,23 +133,23 @@ proptest! {
         let half = BigDecimal::new(5.into(), 38 - quotient.0.order_of_magnitude());
         let error = (&quotient.0 * &divisor.0 - &dividend.0).abs();
         prop_assert!(error <= half * divisor.0.abs());
-        // The library first rounds to 100 digits. For such numbers, the result is the same.
-        prop_assert_eq!(quotient, Decimal::of(&(&dividend.0 / &divisor.0)).unwrap());
+        // The library's division rounds to 100 digits. Rounded again to 38, its result is the same.
+        prop_assert_eq!(quotient, Decimal::from_exact(&(&dividend.0 / &divisor.0)).unwrap());
     }
 
     #[test]
-    fn sums_products_and_quotients_undo_each_other(
+    fn subtraction_undoes_addition_and_division_undoes_multiplication(
         a in "-?[0-9]{1,9}(\\.[0-9]{1,9})?",
         b in "-?[1-9][0-9]{0,8}(\\.[0-9]{1,9})?",
     ) {
-        // Both have at most 18 digits, so that nothing is rounded.
+        // `a` and `b` have at most 18 digits, so that no result is rounded.
         let (a, b) = (decimal(&a), decimal(&b));
         prop_assert_eq!(a.plus(&b).unwrap().minus(&b), Ok(a.clone()));
         prop_assert_eq!(a.multiplied_by(&b).unwrap().divided_by(&b), Ok(a));
     }
 
     #[test]
-    fn a_rounded_number_has_at_most_these_digits_and_keeps_the_order(
+    fn rounding_leaves_at_most_the_given_digits_and_never_reverses_the_order(
         a in number(),
         b in number(),
         digits in 1_u64..40,
@@ -165,7 +166,8 @@ proptest! {
         a in "-?[0-9]{1,19}(\\.[0-9]{1,19})?",
         b in "-?[0-9]{1,19}(\\.[0-9]{1,19})?",
     ) {
-        // Scaled by 10^19 both are whole numbers, compared by sign, then length, then text.
+        // Multiplied by 10^19, `a` and `b` are whole numbers. Their order is that of their signs,
+        // then of the numbers of their digits, then of their digits.
         let scaled = |text: &str| {
             let negative = text.starts_with('-');
             let (whole, fraction) = unsigned(text).split_once('.').unwrap_or((unsigned(text), ""));

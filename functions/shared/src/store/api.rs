@@ -34,21 +34,21 @@ const MAX_PAUSE: Duration = Duration::from_millis(50);
 
 /// The calls of the API function to the table.
 pub trait ApiStore: StatusStore {
-    /// Reads a key, strongly consistent: a change of the key applies to the next read.
+    /// Reads a key with a strongly consistent read, which sees every completed change of the key.
     fn api_key(
         &self,
         key_id: &KeyId,
     ) -> impl Future<Output = Result<Option<ApiKey>, StoreError>> + Send;
 
     /// Writes the time of a key's last use, unless a use in this minute is already written or the
-    /// key is deleted. The call is not retried: the key's next use in another minute repeats it.
+    /// key is deleted. The call is not retried, because a later use of the key writes a newer time.
     fn touch_api_key(
         &self,
         key_id: &KeyId,
         now: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Counts one request of a key against its limit in a window, atomically. An attempt that
+    /// Counts one request of a key in a window, unless the key has reached `limit`. An attempt that
     /// certainly had no effect is repeated once. After any other failure the request may be
     /// counted, so the caller must not repeat the call.
     fn count_request(
@@ -58,22 +58,23 @@ pub trait ApiStore: StatusStore {
         limit: NonZeroU32,
     ) -> impl Future<Output = Result<Admission, StoreError>> + Send;
 
-    /// Reads the prices of these coins, each coin at most once, and a rate.
+    /// Reads the prices of these coins, and the rate if one is requested. `symbols` has no
+    /// duplicates.
     fn prices(
         &self,
         symbols: &[Symbol],
         rate: Option<ListedCurrency>,
     ) -> impl Future<Output = Result<PricesRead, StoreError>> + Send;
 
-    /// Reads the price of a coin, and its samples since the start of the hour of a slot. An
-    /// unreadable price is an error, an unreadable sample is left out.
+    /// Reads the price of a coin, and its samples since the start of the hour that contains
+    /// `since`. An unreadable price is an error, and an unreadable sample is left out.
     fn price_history(
         &self,
         symbol: Symbol,
         since: Slot,
     ) -> impl Future<Output = Result<PriceHistory, StoreError>> + Send;
 
-    /// Reads the rate of a currency like [`Self::price_history`].
+    /// Reads the rate of a currency and its samples, as [`Self::price_history`] does for a coin.
     fn rate_history(
         &self,
         currency: ListedCurrency,
@@ -81,18 +82,16 @@ pub trait ApiStore: StatusStore {
     ) -> impl Future<Output = Result<RateHistory, StoreError>> + Send;
 }
 
-/// The result of reading prices and a rate.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PricesRead {
     /// The stored prices, in any order.
     pub found: Vec<Price>,
     /// Coins whose price is unknown: DynamoDB left their keys unprocessed, or their items are
-    /// unreadable. Coins in neither list have no price.
+    /// unreadable. The table has no price of a coin that is in neither list.
     pub unread: Vec<Symbol>,
     pub rate: RateRead,
 }
 
-/// The result of reading a rate.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub enum RateRead {
     /// No rate was requested, or the table has none.
@@ -103,7 +102,6 @@ pub enum RateRead {
     Found(Rate),
 }
 
-/// A coin's price and samples.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PriceHistory {
     /// `None` if the table has no price.
@@ -112,7 +110,6 @@ pub struct PriceHistory {
     pub samples: Samples,
 }
 
-/// A currency's rate and samples.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RateHistory {
     /// `None` if the table has no rate.
@@ -174,7 +171,7 @@ impl ApiStore for Store {
         }
     }
 
-    /// Makes one `BatchGetItem`, which takes more keys than the catalogue has coins. A key that
+    /// Uses `BatchGetItem`, which takes more keys than the catalogue has coins. A key that
     /// stays unprocessed, or an unreadable item, affects no other price.
     async fn prices(
         &self,
@@ -241,8 +238,8 @@ impl ApiStore for Store {
 }
 
 impl Store {
-    /// Reads the current value and the samples of a partition. A week is about 42 KB, one page of
-    /// `Query` (1 MB).
+    /// Reads the item of a price or a rate, and its samples. The samples of a week have about 42
+    /// KB, and one page of `Query` up to 1 MB.
     async fn history(
         &self,
         pk: String,
@@ -278,8 +275,8 @@ impl Store {
         }
     }
 
-    /// Makes one conditional ADD. DynamoDB evaluates the condition and adds in one step, so
-    /// that no number of concurrent callers can exceed the limit.
+    /// Makes one conditional ADD. DynamoDB evaluates the condition and adds in one step, so that
+    /// concurrent callers together cannot exceed the limit.
     async fn try_to_count(
         &self,
         key_id: &KeyId,
@@ -301,7 +298,7 @@ impl Store {
             .expression_attribute_values(":ttl", number(&window.expires_at().unix_seconds()))
             .return_values(ReturnValue::UpdatedNew)
             .customize()
-            // The SDK would also repeat an ADD whose response was lost.
+            // The SDK's retries would repeat an ADD whose response was lost.
             .config_override(ConfigBuilder::new().retry_config(RetryConfig::disabled()))
             .send();
         let Some(response) = self.send_conditional("UpdateItem", call).await? else {

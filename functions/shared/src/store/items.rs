@@ -1,4 +1,4 @@
-//! The items of the table in the SDK's form: each is written and read here.
+//! Conversion between the models and the table's items.
 
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -28,7 +28,6 @@ pub(super) fn metadata_key(pk: String) -> Item {
     primary_key(pk, METADATA.to_owned())
 }
 
-/// Makes a primary key.
 pub(super) fn primary_key(pk: String, sk: String) -> Item {
     HashMap::from([
         (PK.to_owned(), AttributeValue::S(pk)),
@@ -46,7 +45,6 @@ pub(super) fn number(value: &impl ToString) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
 
-/// Writes the item of a price.
 pub fn price_item(price: &Price) -> Item {
     let mut item = metadata_key(price_pk(price.symbol.as_str()));
     let mut set = |name: &str, value| item.insert(name.to_owned(), value);
@@ -68,7 +66,6 @@ pub fn price_item(price: &Price) -> Item {
     item
 }
 
-/// Reads the item of a price.
 pub fn read_price(item: &Item) -> Result<Price, StoreError> {
     let item = Reader::new("price", item);
     Ok(Price {
@@ -82,7 +79,6 @@ pub fn read_price(item: &Item) -> Result<Price, StoreError> {
     })
 }
 
-/// Writes the item of a rate.
 pub fn rate_item(rate: &Rate) -> Item {
     let mut item = metadata_key(rate_pk(rate.currency.code()));
     let mut set = |name: &str, value| item.insert(name.to_owned(), value);
@@ -97,7 +93,6 @@ pub fn rate_item(rate: &Rate) -> Item {
     item
 }
 
-/// Reads the item of a rate.
 pub(super) fn read_rate(item: &Item) -> Result<Rate, StoreError> {
     let item = Reader::new("rate", item);
     let positive = |value: &_| read_decimal(value).filter(Decimal::is_positive);
@@ -112,13 +107,13 @@ pub(super) fn read_rate(item: &Item) -> Result<Rate, StoreError> {
     })
 }
 
-/// Makes the key of the item with the samples of a slot's hour. `pk` is the partition of a price
-/// or a rate.
+/// Makes the key of the item with the samples of one hour. `pk` is the partition key of a price or
+/// a rate.
 pub(super) fn history_key(pk: String, slot: Slot) -> Item {
     primary_key(pk, history_sk(&slot.hour()))
 }
 
-/// Writes the items with these samples, one for each hour.
+/// Makes the items of these samples, one item for each hour.
 pub fn history_items(pk: &str, samples: &Samples) -> Vec<Item> {
     let mut hours: HashMap<String, Item> = HashMap::new();
     for (slot, value) in samples {
@@ -131,8 +126,8 @@ pub fn history_items(pk: &str, samples: &Samples) -> Vec<Item> {
     hours.into_values().collect()
 }
 
-/// Reads the samples of an hour. Returns `None` for another item. An unreadable sample is logged
-/// and left out.
+/// Reads the samples of one hour; `None` if the item is that of a price or a rate itself. An
+/// unreadable sample is logged and left out.
 pub(super) fn read_samples(item: &Item) -> Option<Samples> {
     let hour = item.get(SK)?.as_s().ok()?.strip_prefix(HISTORY_PREFIX)?;
     let mut samples = Samples::new();
@@ -149,7 +144,7 @@ pub(super) fn read_samples(item: &Item) -> Option<Samples> {
     Some(samples)
 }
 
-/// Writes the item of a key that the index lists.
+/// Makes the item of a client's API key, with the attributes by which the index lists it.
 pub(super) fn api_key_item(key: &ApiKey) -> Item {
     let mut item = unlisted_key_item(key);
     let sort_key = api_key_gsi1_sk(&key.created_at.to_string(), key.key_id.as_str());
@@ -158,7 +153,7 @@ pub(super) fn api_key_item(key: &ApiKey) -> Item {
     item
 }
 
-/// Writes the item of a temporary key: the index does not list it, and its time to live is set.
+/// Makes the item of a temporary API key: the index does not list it, and DynamoDB deletes it.
 pub(super) fn temporary_key_item(key: &TemporaryKey) -> Item {
     let mut item = unlisted_key_item(key.record());
     let ttl = number(&key.expires_at().unix_seconds());
@@ -186,12 +181,10 @@ fn unlisted_key_item(key: &ApiKey) -> Item {
     item
 }
 
-/// Makes the primary key of an API key's item.
 pub(super) fn api_key_key(key_id: &KeyId) -> Item {
     metadata_key(api_key_pk(key_id.as_str()))
 }
 
-/// Reads the item of an API key.
 pub(super) fn read_api_key(item: &Item) -> Result<ApiKey, StoreError> {
     let item = Reader::new("API key", item);
     Ok(ApiKey {
@@ -250,7 +243,7 @@ impl<'a> Reader<'a> {
         self.optional(attribute, read_number)
     }
 
-    /// Reads a value by `read`, which returns `None` for a value that it does not understand.
+    /// Reads a value by `read`, which returns `None` for a value of another type or form.
     pub(super) fn required<T>(
         &self,
         attribute: &'static str,
@@ -260,8 +253,7 @@ impl<'a> Reader<'a> {
             .ok_or_else(|| self.malformed(attribute))
     }
 
-    /// Reads a value that may be absent by `read`, which returns `None` for a value that it does
-    /// not understand.
+    /// Reads a value that may be absent, otherwise like [`Self::required`].
     pub(super) fn optional<T>(
         &self,
         attribute: &'static str,

@@ -1,5 +1,5 @@
-//! API keys: the calls with which operators manage keys, and with which the checks create and
-//! delete temporary keys.
+//! API keys: the calls of operators, who manage clients' keys, and the calls of the checks, which
+//! create and delete temporary keys.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use contract::items::attributes as names;
@@ -21,7 +21,6 @@ pub trait VerifyStore: WithDeadline {
         key: &TemporaryKey,
     ) -> impl Future<Output = Result<Created, StoreError>> + Send;
 
-    /// Deletes a temporary key.
     fn delete_temporary_key(
         &self,
         key: &TemporaryKey,
@@ -31,16 +30,14 @@ pub trait VerifyStore: WithDeadline {
 /// The result of storing a new key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Created {
-    /// The key is stored.
     Created,
-    /// The table has a key of this id already; nothing was changed.
+    /// The table already has a key with this id; nothing was changed.
     AlreadyExists,
 }
 
-/// The result of changing a key.
+/// The result of changing or deleting a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Changed {
-    /// The key is changed.
     Changed,
     /// The table has no such key; nothing was changed.
     NoSuchKey,
@@ -49,21 +46,20 @@ pub enum Changed {
 /// An item in the list of keys.
 #[derive(Debug)]
 pub enum Listed {
-    /// A key.
     Key(Box<ApiKey>),
     /// An item that cannot be read as a key. Requests with this key get a 503.
     Malformed {
-        /// The id, by the item's partition key.
+        /// The id in the item's partition key.
         key_id: String,
-        /// The attribute that cannot be read.
+        /// The error that names the unreadable attribute.
         error: StoreError,
     },
 }
 
 impl Store {
-    /// Lists every key, the oldest first, and then the items that cannot be read as a key. The ids
-    /// come from the index, which may miss a key of the last moments. The keys are read from the
-    /// table itself.
+    /// Lists every key, the oldest first, and then the items that cannot be read as a key. The
+    /// index has the ids, but may still lack a key that was just created. The other attributes
+    /// come from the table.
     pub async fn list_api_keys(&self) -> Result<Vec<Listed>, StoreError> {
         let mut pages = self
             .client
@@ -98,7 +94,6 @@ impl Store {
         Ok(listed)
     }
 
-    /// Enables or disables a key.
     pub async fn set_api_key_enabled(
         &self,
         key_id: &KeyId,
@@ -140,7 +135,7 @@ impl Store {
         Ok(response.map_or(Changed::NoSuchKey, |_| Changed::Changed))
     }
 
-    /// Deletes a key. The counts of its rate limit expire by themselves.
+    /// Deletes a key. The counters of its requests expire by themselves.
     pub async fn delete_api_key(&self, key_id: &KeyId) -> Result<Changed, StoreError> {
         let call = self
             .client
@@ -184,7 +179,6 @@ impl VerifyStore for Store {
 }
 
 impl Listed {
-    /// Returns the id.
     pub fn key_id(&self) -> &str {
         match self {
             Self::Key(key) => key.key_id.as_str(),
@@ -203,8 +197,8 @@ impl Listed {
         })
     }
 
-    /// Returns the position in the list: keys by their creation, then unreadable items. Equal
-    /// positions are ordered by the id.
+    /// Returns the values by which the list is sorted: readable keys before malformed items, then
+    /// the time of creation, then the id.
     fn order(&self) -> (bool, Option<Timestamp>, &str) {
         match self {
             Self::Key(key) => (false, Some(key.created_at), key.key_id.as_str()),

@@ -1,9 +1,9 @@
-//! The table: one item for each price, rate and API key, the samples of each price and rate by the
-//! hour, a counter for each key and minute, and the status of the update function.
+//! The DynamoDB table. It has items for prices, rates, their samples, API keys, the counters of the
+//! rate limit, and the status of the update function.
 //!
-//! Handlers use the traits [`ApiStore`], [`UpdateStore`] and [`VerifyStore`], so that tests
-//! need no network. Each trait lists all calls of one function; [`Store`] sends the calls to
-//! DynamoDB. Operators use the methods of [`Store`] itself.
+//! The functions use the traits [`ApiStore`], [`UpdateStore`] and [`VerifyStore`], so that their
+//! tests need no network. Each trait lists all calls of one function; [`Store`] sends the calls to
+//! DynamoDB. Operators' commands use further methods of [`Store`].
 
 mod api;
 mod items;

@@ -1,5 +1,5 @@
-//! Properties of items: any item is read or refused without a panic, and a written item reads back
-//! unchanged.
+//! Property test of items: any item is read or refused without a panic, and a written item reads
+//! back unchanged.
 
 mod fuzz {
     use std::collections::HashMap;
@@ -74,7 +74,6 @@ mod fuzz {
         ]
     }
 
-    /// Returns a valid value of an attribute.
     fn valid(name: &str) -> AttributeValue {
         let time = || AttributeValue::S("2026-01-15T10:30:00Z".to_owned());
         match name {

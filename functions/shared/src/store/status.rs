@@ -1,4 +1,4 @@
-//! The status of the update function, and the calls that read it. The status is one item.
+//! The status of the update function, which is one item, and the calls that read it.
 
 use contract::items::STATUS_UPDATE;
 use contract::items::attributes as names;
@@ -10,7 +10,7 @@ use crate::timestamp::Timestamp;
 
 /// The call that both the API function and the update function make.
 pub trait StatusStore: WithDeadline {
-    /// Reads the status of the update function; `None` before the first run.
+    /// Returns `None` before the first run of the update function.
     fn update_status(
         &self,
     ) -> impl Future<Output = Result<Option<UpdateStatus>, StoreError>> + Send;
@@ -18,11 +18,11 @@ pub trait StatusStore: WithDeadline {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UpdateStatus {
-    /// Start of the last run.
+    /// Start of the update function's last run.
     pub last_attempt: Timestamp,
     /// The provider's time of the newest price that any run has confirmed.
     pub newest_price: Option<Timestamp>,
-    /// Code of the last run's error, if the run failed.
+    /// Code of the error of the last run, if that run failed.
     pub error_code: Option<String>,
 }
 
@@ -38,7 +38,9 @@ pub struct UpdateHistory {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LastSuccess {
     pub finished_at: Timestamp,
+    /// Number of coins whose prices were stored.
     pub stored: u32,
+    /// Number of coins whose prices were not stored.
     pub skipped: u32,
     /// Names of the providers that served the prices.
     pub provider: String,
@@ -53,7 +55,7 @@ impl StatusStore for Store {
 }
 
 impl Store {
-    /// Reads the status of the update function for operators; `None` before the first run.
+    /// Returns `None` before the first run of the update function.
     pub async fn update_history(&self) -> Result<Option<UpdateHistory>, StoreError> {
         let Some(item) = self.status_item().await? else {
             return Ok(None);
@@ -87,7 +89,6 @@ impl Store {
     }
 }
 
-/// Reads the item of the status.
 pub(super) fn read_status(item: &Item) -> Result<UpdateStatus, StoreError> {
     let item = Reader::new("update status", item);
     Ok(UpdateStatus {

@@ -14,9 +14,9 @@ use crate::error::StoreError;
 pub(super) const MAX_BATCH: usize = 100;
 
 /// Number of further requests for keys that DynamoDB left unprocessed. The SDK does not retry
-/// them, because the call as such succeeded.
+/// such keys, because for the SDK the call succeeded.
 const UNPROCESSED_RETRIES: u32 = 3;
-/// Pause before the first of these requests. Each further pause is twice as long.
+/// Pause before the first further request. Each later pause is twice as long.
 const UNPROCESSED_PAUSE: Duration = Duration::from_millis(50);
 
 /// A store whose calls can have a deadline.
@@ -26,7 +26,7 @@ pub trait WithDeadline: Clone + Send + Sync {
     fn until(&self, deadline: Instant) -> Self;
 }
 
-/// The table in DynamoDB. Without a deadline a call ends by the timeouts of its client.
+/// The table in DynamoDB. Without a deadline, only the client's timeouts end a call.
 #[derive(Debug, Clone)]
 pub struct Store {
     pub(super) client: Client,
@@ -55,7 +55,7 @@ pub(super) struct BatchRead {
 /// The consistency of a read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Consistency {
-    /// The read may miss a write of the last moments. It costs half of a strong read.
+    /// The read may miss a write that just completed. It costs half of a strong read.
     Eventual,
     /// The read sees every completed write.
     Strong,
@@ -71,8 +71,8 @@ impl Store {
         }
     }
 
-    /// Waits for a call until the deadline. The call is boxed at once: the SDK's futures have
-    /// tens of kilobytes, and every future that contains one would be as large.
+    /// Waits for a call until the deadline. The call is boxed, because the SDK's futures have tens
+    /// of kilobytes, and every future that contains one would be as large.
     pub(super) fn in_time<T>(
         &self,
         operation: &'static str,
@@ -81,7 +81,6 @@ impl Store {
         in_time(self.deadline, operation, Box::pin(call))
     }
 
-    /// Waits for the response to a call.
     pub(super) fn send<T, E>(
         &self,
         operation: &'static str,
@@ -97,8 +96,8 @@ impl Store {
         }
     }
 
-    /// Waits for the response to a conditional write. Returns `None` if the condition did not
-    /// hold, so that nothing was changed.
+    /// Waits for the response to a conditional write. Returns `None` if the condition was false
+    /// and nothing was changed.
     pub(super) fn send_conditional<T, E>(
         &self,
         operation: &'static str,
@@ -150,7 +149,7 @@ impl Store {
             let call = self.client.batch_get_item();
             let call = call.request_items(&self.table, request).send();
             let response = self.send(OPERATION, call).await?;
-            // The request names one table; the response may name it by its ARN.
+            // The request has one table, so its name in the response (or its ARN) does not matter.
             let responses = response.responses.unwrap_or_default();
             items.extend(responses.into_values().flatten());
             let unprocessed = response.unprocessed_keys.unwrap_or_default();

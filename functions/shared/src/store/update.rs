@@ -26,27 +26,25 @@ use crate::timestamp::Timestamp;
 
 /// The calls of the update function to the table.
 ///
-/// Each price and each rate is stored together with its sample of the slot, or neither is. The
-/// first sample of a slot stays. The stored price or rate may refuse a new one
-/// ([`Price::is_refused_by`]). The same price again renews its `fetchedAt`.
+/// A price or rate and its sample for the slot are stored in one transaction. The first sample of
+/// a slot stays. The stored price or rate may refuse a new one ([`Price::is_refused_by`]). If the
+/// price or rate has not changed, its `fetchedAt` is renewed.
 pub trait UpdateStore: StatusStore {
-    /// Stores one price.
     fn put_price(
         &self,
         price: &Price,
         slot: Slot,
     ) -> impl Future<Output = Result<Stored, StoreError>> + Send;
 
-    /// Stores one rate.
     fn put_rate(
         &self,
         rate: &Rate,
         slot: Slot,
     ) -> impl Future<Output = Result<Stored, StoreError>> + Send;
 
-    /// Stores all of these prices and rates, or none of them. The list of prices is not empty,
-    /// and no list names a coin or a currency twice. After a failure, the prices and rates may be
-    /// stored or not; storing them again does no harm.
+    /// Stores all of these prices and rates, or none of them. `prices` is not empty, and neither
+    /// list has duplicates. After an error, it is unknown whether they are stored; storing them
+    /// again does no harm.
     fn put_run(
         &self,
         prices: &[Price],
@@ -57,34 +55,32 @@ pub trait UpdateStore: StatusStore {
     /// Reads the rates of all currencies. A rate that cannot be read is left out.
     fn rates(&self) -> impl Future<Output = Result<Vec<Rate>, StoreError>> + Send;
 
-    /// Records a run that confirmed at least one price. The record of a run that began later
-    /// stays, and the time of the newest price never moves back.
+    /// Records a run that confirmed at least one price. If the status has a run that began later,
+    /// that run stays. The time of the newest price never moves back.
     fn record_success(
         &self,
         run: &UpdateSuccess,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Records a run that started at this time and found only newer prices in the table. The
-    /// record of the last success stays, because the run confirmed no price. The error code of
-    /// an earlier run is removed, because the run did not fail. The record of a run that began
-    /// later stays.
+    /// Records a run that found only newer prices in the table. The last success stays, because
+    /// the run confirmed no price. The error code of an earlier run is removed, because the run
+    /// did not fail. If the status has a run that began later, nothing changes.
     fn record_superseded(
         &self,
         started_at: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Records a run that failed and confirmed no price. The record of the last success stays,
-    /// and so does the record of a run that began later.
+    /// Records a run that failed and confirmed no price. The last success stays. If the status has
+    /// a run that began later, nothing changes.
     fn record_failure(
         &self,
         run: &UpdateFailure,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
-/// The result of storing a price or a rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stored {
-    /// The value is stored, or was stored already and its `fetchedAt` is renewed.
+    /// The price or rate is stored. If it has not changed, only its `fetchedAt` is renewed.
     Stored,
     /// The stored value is newer and stays; nothing was changed.
     OlderThanStored,
@@ -93,9 +89,8 @@ pub enum Stored {
 /// The result of storing prices and rates together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoredTogether {
-    /// Each value is stored, or was stored already and its `fetchedAt` is renewed.
     All,
-    /// No value is stored. The values that are not superseded can still be stored one by one.
+    /// No price and no rate is stored. Those that are not superseded can still be stored singly.
     None {
         /// The coins whose stored prices are newer.
         superseded: Vec<Symbol>,
@@ -126,12 +121,12 @@ pub struct UpdateFailure {
     pub error_code: String,
 }
 
-/// Condition of a write: the opposite of [`Price::is_refused_by`]. The times are texts that
-/// sort like times.
+/// Condition of a write: the opposite of [`Price::is_refused_by`]. DynamoDB compares the times as
+/// text, which sorts like times.
 const IS_NOT_REFUSED: &str = "attribute_not_exists(#fetched) OR (#fetched <= :fetched AND \
                               (#updated <= :updated OR #fetched <= :holdsSince))";
 
-/// A value with its times, and the sample that is stored with it.
+/// A price or a rate, with the sample that is stored in the same transaction.
 struct Write<'a> {
     item: Item,
     pk: String,
@@ -162,14 +157,15 @@ impl<'a> Write<'a> {
     }
 }
 
-// All items of a run are one transaction, which takes at most 100:
+// A run writes two items for each coin and currency in one transaction, which takes at most 100:
 // <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>.
 const _: () = assert!(2 * (COINS.len() + CURRENCIES.len()) <= 100);
 
-/// Attempts for a transaction of one price or rate. The SDK itself does not retry a cancelled
+/// Attempts at a transaction with one price or rate. The SDK does not retry a cancelled
 /// transaction.
 const ATTEMPTS: u32 = 3;
-/// The pause before the next attempt. A conflicting transaction ends within milliseconds.
+/// The pause before the next attempt. Another transaction with the same item ends within
+/// milliseconds.
 const PAUSE: Duration = Duration::from_millis(50);
 
 impl UpdateStore for Store {
@@ -192,7 +188,8 @@ impl UpdateStore for Store {
         let Err(error) = self.transact(writes, slot).await? else {
             return Ok(StoredTogether::All);
         };
-        // One reason for each item: the value and its sample, in the order of the request.
+        // The reasons have the order of the items: a price or a rate, then its sample. The sample
+        // has no condition.
         let refused: Vec<_> = reasons(&error).iter().step_by(2).map(is_refusal).collect();
         let (of_prices, of_rates) = refused.split_at(refused.len().min(prices.len()));
         let superseded = prices.iter().zip(of_prices);
@@ -212,7 +209,6 @@ impl UpdateStore for Store {
         }
     }
 
-    /// Makes one `BatchGetItem`.
     async fn rates(&self) -> Result<Vec<Rate>, StoreError> {
         let keys = ListedCurrency::all().map(|currency| metadata_key(rate_pk(currency.code())));
         let read = self
@@ -229,8 +225,8 @@ impl UpdateStore for Store {
     }
 
     /// Makes one `UpdateItem` for the last attempt and the newest price. If the table has a later
-    /// value of one of them, makes one `UpdateItem` for each. A process that ends between these two
-    /// leaves a status that is older than the run, never newer.
+    /// time for one of them, makes one `UpdateItem` for each. A process that ends between these
+    /// two calls leaves a status that is older than the run, never newer.
     async fn record_success(&self, run: &UpdateSuccess) -> Result<(), StoreError> {
         let attempt = [
             (names::LAST_ATTEMPT, text(&run.started_at)),
@@ -272,7 +268,6 @@ impl UpdateStore for Store {
 }
 
 impl Store {
-    /// Stores a value and its sample in one transaction.
     async fn put_one<'a>(
         &self,
         write: impl Fn() -> Write<'a>,
@@ -295,9 +290,8 @@ impl Store {
         }
     }
 
-    /// Makes one `TransactWriteItems`: for each write, its item and its sample. The SDK repeats
-    /// its token in every attempt, so that DynamoDB does not take a second attempt for a second
-    /// transaction.
+    /// Makes one `TransactWriteItems` with the item and the sample of each write. The SDK sends the
+    /// same `ClientRequestToken` in every attempt, so that DynamoDB executes the transaction once.
     async fn transact(
         &self,
         writes: Vec<Write<'_>>,
@@ -338,8 +332,8 @@ impl Store {
         Ok(self.in_time(TRANSACTION, call).await?.map(|_| ()))
     }
 
-    /// Sets and removes attributes of the status, unless the table has a later value of one of
-    /// `times`, which are names in `set`. Returns true if the status is updated.
+    /// Sets and removes attributes of the status, unless the table has a later time in one of the
+    /// attributes `times`, whose new values are in `set`. Returns true if the status is updated.
     async fn update_unless_later(
         &self,
         times: &[&str],
@@ -355,7 +349,7 @@ impl Store {
             expression.push_str(" REMOVE #");
             expression.push_str(name);
         }
-        // The times are texts that sort like times.
+        // DynamoDB compares the times as text, which sorts like times.
         let conditions: Vec<_> = times
             .iter()
             .map(|time| format!("(attribute_not_exists(#{time}) OR #{time} <= :{time})"))
@@ -392,7 +386,7 @@ fn reasons(error: &SdkError<TransactWriteItemsError>) -> &[CancellationReason] {
     }
 }
 
-/// Returns true if the stored value refused the new one.
+/// Returns true if the stored price or rate refused the new one.
 fn is_refusal(reason: &CancellationReason) -> bool {
     reason.code() == Some("ConditionalCheckFailed")
 }

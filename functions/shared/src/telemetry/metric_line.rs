@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::timestamp::unix_millis;
 
-/// The unit of a metric, by CloudWatch's name:
+/// The unit of a metric, with CloudWatch's name for it:
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html>.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub enum Unit {
@@ -21,20 +21,19 @@ pub enum Unit {
 /// The name and the value of a dimension.
 type Dimension = (&'static str, &'static str);
 
-/// One line in CloudWatch's embedded metric format: metrics, and properties that only the log
-/// keeps.
+/// One line in CloudWatch's embedded metric format: metrics, and properties that are only logged.
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 #[derive(Debug, Clone)]
 pub struct MetricLine {
     /// All metrics of the line.
     all: Directive,
-    /// Some of these metrics by further dimensions.
+    /// Subsets of these metrics, each with further dimensions.
     breakdowns: Vec<Directive>,
     /// The values of the dimensions, the metrics and the properties.
     members: Vec<(&'static str, Value)>,
 }
 
-/// Metrics, and the set of dimensions by which CloudWatch counts them.
+/// Metrics, and the one set of dimensions that they have.
 #[derive(Debug, Clone, serde::Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Directive {
@@ -50,7 +49,7 @@ struct Metric {
     unit: Unit,
 }
 
-/// The member of a line that tells CloudWatch what to count.
+/// The member `_aws` of a line, which tells CloudWatch the line's metrics.
 #[derive(serde::Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Metadata<'a> {
@@ -72,8 +71,8 @@ impl MetricLine {
         }
     }
 
-    /// Counts the metrics of the line by provider. Each provider is one more metric to pay for,
-    /// so its name has to come from a short list.
+    /// Adds the price provider as a dimension of all metrics. Each name of a provider makes further
+    /// metrics, which cost money, so the names must come from a short list.
     #[must_use]
     pub fn of_provider(mut self, provider: &'static str) -> Self {
         let [dimensions] = &mut self.all.dimensions;
@@ -92,9 +91,9 @@ impl MetricLine {
         self.property(name, value)
     }
 
-    /// Also counts these metrics, which the line has already, by further dimensions. Each
-    /// combination of values is one more metric to pay for. The values are part of the program
-    /// and therefore never come from a request.
+    /// Repeats these metrics of the line with further dimensions. Each combination of values makes
+    /// further metrics, which cost money. A value never comes from a request, because it is
+    /// `'static`.
     #[must_use]
     pub fn also_by(mut self, dimensions: &[Dimension], metrics: &[&'static str]) -> Self {
         let mut breakdown = self.all.clone();
@@ -111,14 +110,14 @@ impl MetricLine {
         self
     }
 
-    /// Adds a property, which is logged and not counted.
+    /// Adds a property, which is only logged.
     #[must_use]
     pub fn property(mut self, name: &'static str, value: impl Into<Value>) -> Self {
         self.members.push((name, value.into()));
         self
     }
 
-    /// Returns the line with a time in milliseconds since 1970.
+    /// Returns the serialisable line. Its time is in milliseconds since 1970.
     pub fn at(&self, timestamp_ms: u64) -> impl Serialize {
         Stamped {
             line: self,
@@ -131,15 +130,15 @@ impl MetricLine {
         // The line contains only texts and numbers, so serialisation cannot fail.
         let mut line = serde_json::to_vec(&self.at(unix_millis())).unwrap_or_default();
         line.push(b'\n');
-        // One write, so that no other line gets in between. A closed stdout must not fail a
-        // request.
+        // One write, so that lines of other threads cannot mix with this one. A closed stdout must
+        // not fail a request.
         #[expect(clippy::disallowed_methods, reason = "Lambda's log, in JSON")]
         let _ = std::io::stdout().lock().write_all(&line);
     }
 }
 
-/// A line with its time. It is serialised without a [`Value`] of the whole line: building that
-/// tree would be an eighth of the work of a request.
+/// A line with its time. The line is serialised directly, because building a [`Value`] of it first
+/// would be an eighth of the work of a request.
 struct Stamped<'a> {
     line: &'a MetricLine,
     timestamp_ms: u64,
@@ -220,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn some_metrics_are_also_counted_by_further_dimensions() {
+    fn some_metrics_are_repeated_with_further_dimensions() {
         let line = MetricLine::new("dev")
             .metric("Requests", Unit::Count, 1.0)
             .metric("Latency", Unit::Milliseconds, 2.5)
@@ -256,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_is_not_a_number_is_omitted() {
+    fn a_value_that_is_not_finite_is_omitted() {
         let line = MetricLine::new("dev").metric("PriceAge", Unit::Seconds, f64::NAN);
         assert!(json_of(&line, 0).get("PriceAge").is_none());
     }

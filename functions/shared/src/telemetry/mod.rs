@@ -1,5 +1,4 @@
-//! Logs and metrics as lines of JSON on stdout, which Lambda sends to CloudWatch Logs. This file
-//! sets up the log; [`metric_line`] has the lines from which CloudWatch makes metrics.
+//! Logs and metrics as lines of JSON on stdout, which Lambda sends to CloudWatch Logs.
 
 mod metric_line;
 
@@ -11,11 +10,11 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 pub use self::metric_line::{MetricLine, Unit};
 
-/// The crates whose events follow `LOG_LEVEL`. Libraries log only warnings and errors: the other
-/// events of the Lambda runtime and the HTTP client contain requests with their API keys.
+/// The crates whose log events follow `LOG_LEVEL`. Libraries log at most warnings and errors,
+/// because the Lambda runtime and the HTTP client would also log requests with their API keys.
 const OUR_CRATES: [&str; 4] = ["api", "update", "verify", "shared"];
 
-/// Sends log events to stdout as JSON, and panics as log events. A second call changes nothing.
+/// Makes the process log to stdout as JSON, also its panics. A second call changes nothing.
 #[expect(clippy::disallowed_methods, reason = "Lambda's log, in JSON")]
 pub fn init(level: LogLevel) {
     let (ours, libraries) = match level {

@@ -151,20 +151,20 @@ async fn the_index_lists_keys_by_time_of_creation() {
 }
 
 #[tokio::test]
-async fn the_last_use_is_noted_once_a_minute() {
+async fn the_last_use_is_written_once_a_minute() {
     let table = Table::create().await;
     let store = table.store();
     let new = new_key();
     let id = new.raw.key_id();
     store.create_api_key(&new.record).await.unwrap();
-    for (used, noted) in [
+    for (used, written) in [
         ("2026-01-15T10:30:05Z", "2026-01-15T10:30:05Z"),
         ("2026-01-15T10:30:59Z", "2026-01-15T10:30:05Z"),
         ("2026-01-15T10:31:00Z", "2026-01-15T10:31:00Z"),
     ] {
         store.touch_api_key(id, at(used)).await.unwrap();
         let key = store.api_key(id).await.unwrap().unwrap();
-        assert_eq!(key.last_used_at, Some(at(noted)), "{used}");
+        assert_eq!(key.last_used_at, Some(at(written)), "{used}");
     }
 }
 
@@ -181,7 +181,7 @@ async fn the_use_of_a_deleted_key_creates_no_item() {
 }
 
 #[tokio::test]
-async fn an_item_of_a_key_without_its_hash_is_an_error() {
+async fn a_key_item_without_a_hash_is_an_error() {
     let table = Table::create().await;
     let id = new_key().record.key_id;
     table
@@ -277,7 +277,7 @@ async fn more_keys_than_fit_into_one_batch_are_all_listed() {
 }
 
 #[tokio::test]
-async fn a_change_of_a_missing_key_creates_no_item() {
+async fn changes_of_a_missing_key_create_no_item() {
     let table = Table::create().await;
     let store = table.store();
     let id = new_key().record.key_id;
@@ -292,7 +292,7 @@ async fn a_change_of_a_missing_key_creates_no_item() {
     assert!(store.api_key(&id).await.unwrap().is_none());
 }
 
-/// The server answers the query in two pages, and processes one key of each batch.
+// The server responds to the query in two pages, and processes only one key of each batch.
 #[tokio::test]
 async fn every_page_is_read_and_unprocessed_keys_are_requested_again() {
     let script = Script::answering(|_, request| {

@@ -21,31 +21,31 @@ use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use crate::at;
 use crate::table::TABLE;
 use crate::tls;
-use crate::wire::{End, Turn, Wire};
+use crate::wire::{End, Reaction, Wire};
 
-/// The errors with which DynamoDB rejects a request because of the rate of requests.
-const THROTTLED: [Turn; 3] = [
-    Turn::Error(400, "ProvisionedThroughputExceededException"),
-    Turn::Error(400, "ThrottlingException"),
-    Turn::Error(400, "RequestLimitExceeded"),
+/// The errors with which DynamoDB throttles a request.
+const THROTTLED: [Reaction; 3] = [
+    Reaction::Error(400, "ProvisionedThroughputExceededException"),
+    Reaction::Error(400, "ThrottlingException"),
+    Reaction::Error(400, "RequestLimitExceeded"),
 ];
 
-/// Failures after which the request may be counted.
-const AMBIGUOUS: [Turn; 7] = [
-    Turn::Error(500, "InternalServerError"),
-    Turn::Error(503, "ServiceUnavailable"),
-    // DynamoDB does not send this status with this code.
-    Turn::Error(500, "ThrottlingException"),
-    Turn::CutAnswer,
-    Turn::Close,
-    Turn::Reset,
-    Turn::ResetAtFirstByte,
+/// Failures after which the limiter cannot know whether the request was counted.
+const AMBIGUOUS: [Reaction; 7] = [
+    Reaction::Error(500, "InternalServerError"),
+    Reaction::Error(503, "ServiceUnavailable"),
+    // DynamoDB does not send this code with status 500.
+    Reaction::Error(500, "ThrottlingException"),
+    Reaction::CutAnswer,
+    Reaction::Close,
+    Reaction::Reset,
+    Reaction::ResetAtFirstByte,
 ];
 
-/// Errors that no second attempt changes.
-const FINAL: [Turn; 2] = [
-    Turn::Error(400, "ValidationException"),
-    Turn::Error(400, "ResourceNotFoundException"),
+/// Errors that a second attempt would repeat.
+const FINAL: [Reaction; 2] = [
+    Reaction::Error(400, "ValidationException"),
+    Reaction::Error(400, "ResourceNotFoundException"),
 ];
 
 async fn count(store: &Store) -> Result<Admission, StoreError> {
@@ -55,11 +55,12 @@ async fn count(store: &Store) -> Result<Admission, StoreError> {
 }
 
 thread_local! {
-    /// The action of the test that runs in this thread.
+    /// The action that the test of this thread wants at the limiter's second attempt.
     static AT_SECOND_ATTEMPT: RefCell<Option<Box<dyn FnMut()>>> = const { RefCell::new(None) };
 }
 
-/// A layer of the log that acts when the limiter logs its second attempt, before the attempt.
+/// A layer of the log. The limiter logs a second attempt before it makes the attempt, and the layer
+/// then calls [`AT_SECOND_ATTEMPT`].
 struct SecondAttempts;
 
 impl<S: Subscriber> Layer<S> for SecondAttempts {
@@ -87,17 +88,17 @@ fn second_attempts() -> Rc<Cell<usize>> {
     attempts
 }
 
-/// Counts a request. `first` and `second` are the table's reactions to the two attempts. Returns
-/// true if the limiter returns the count.
-async fn passes(first: Turn, second: Turn) -> bool {
-    let wire = Wire::taking([first, second]).await;
+/// Makes the limiter count a request. `first` and `second` are the table's reactions to its two
+/// attempts. Returns true if the limiter admits the request.
+async fn passes(first: Reaction, second: Reaction) -> bool {
+    let wire = Wire::reacting_with([first, second]).await;
     let answer = count(&wire.store()).await;
     let context = format!("{first:?}, {second:?}: {answer:?}");
     let attempts = 1 + usize::from(THROTTLED.contains(&first));
     assert_eq!(wire.requests(), attempts, "{context}");
     assert!(wire.counted() <= 1, "{context}");
     let last = [first, second][attempts - 1];
-    assert_eq!(answer.is_ok(), last == Turn::Count, "{context}");
+    assert_eq!(answer.is_ok(), last == Reaction::Count, "{context}");
     if let Ok(answer) = answer {
         assert_eq!(wire.counted(), 1, "{context}");
         assert_eq!(answer, Admission::Admitted { count: 1 }, "{context}");
@@ -108,20 +109,20 @@ async fn passes(first: Turn, second: Turn) -> bool {
 
 #[tokio::test]
 async fn no_pair_of_failures_counts_a_request_twice() {
-    let turns = [&[Turn::Count][..], &THROTTLED, &AMBIGUOUS, &FINAL].concat();
+    let reactions = [&[Reaction::Count][..], &THROTTLED, &AMBIGUOUS, &FINAL].concat();
     let mut passed = 0;
-    for first in &turns {
-        for second in &turns {
+    for first in &reactions {
+        for second in &reactions {
             passed += usize::from(passes(*first, *second).await);
         }
     }
-    // The first attempt counts, or the second one after throttling.
-    assert_eq!(passed, turns.len() + THROTTLED.len());
+    // The pairs whose first reaction is `Count`, and those with `Count` after throttling.
+    assert_eq!(passed, reactions.len() + THROTTLED.len());
 }
 
 #[tokio::test]
 async fn a_limiter_that_stays_throttled_fails_after_two_attempts() {
-    let wire = Wire::taking([THROTTLED[0], THROTTLED[1]]).await;
+    let wire = Wire::reacting_with([THROTTLED[0], THROTTLED[1]]).await;
     let answer = count(&wire.store()).await;
     assert!(
         matches!(answer, Err(StoreError::Throttled { .. })),
@@ -132,14 +133,14 @@ async fn a_limiter_that_stays_throttled_fails_after_two_attempts() {
 
 #[tokio::test]
 async fn a_failed_condition_refuses_the_request_and_is_not_retried() {
-    let wire = Wire::taking([Turn::Error(400, "ConditionalCheckFailedException")]).await;
+    let wire = Wire::reacting_with([Reaction::Error(400, "ConditionalCheckFailedException")]).await;
     assert_eq!(count(&wire.store()).await, Ok(Admission::Refused));
     assert_eq!(wire.requests(), 1);
 }
 
 #[tokio::test]
 async fn a_request_without_a_response_is_not_sent_again() {
-    let wire = Wire::taking([Turn::Silence]).await;
+    let wire = Wire::reacting_with([Reaction::Silence]).await;
     let answer = count(&wire.store()).await;
     assert!(
         matches!(answer, Err(StoreError::Timeout { .. })),
@@ -150,7 +151,8 @@ async fn a_request_without_a_response_is_not_sent_again() {
 
 #[tokio::test]
 async fn a_refused_connection_is_tried_once_more() {
-    // Bound and not listening: connections are refused, and no other process gets the port.
+    // The socket is bound and does not listen, so connections are refused, and no other process
+    // gets the port.
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let endpoint = format!("http://{}", socket.local_addr().unwrap());
@@ -201,7 +203,7 @@ async fn count_after(
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("https://{}", listener.local_addr().unwrap());
     let (acceptor, certificate) = tls::acceptor();
-    let wire = Wire::taking([]).await;
+    let wire = Wire::reacting_with([]).await;
     let inner = wire.address();
     let connections = Arc::new(Mutex::new(0));
     let accepted = Arc::clone(&connections);
@@ -269,7 +271,7 @@ async fn a_limiter_gives_up_after_a_second_failed_handshake() {
 #[tokio::test]
 async fn an_idle_connection_that_the_table_closed_is_not_used_again() {
     let attempts = second_attempts();
-    let mut wire = Wire::taking([]).await;
+    let mut wire = Wire::reacting_with([]).await;
     let store = wire.store();
     count(&store).await.unwrap();
     wire.end_idle(End::Close).await;
@@ -280,9 +282,9 @@ async fn an_idle_connection_that_the_table_closed_is_not_used_again() {
 
 #[tokio::test]
 async fn an_idle_connection_that_was_reset_loses_at_most_one_request() {
-    // The client may notice the reset before it writes the request, and then uses another
-    // connection, or while it writes the request, which then fails.
-    let mut wire = Wire::taking([]).await;
+    // If the client notices the reset before it writes the request, it uses another connection. If
+    // it notices the reset later, the request fails.
+    let mut wire = Wire::reacting_with([]).await;
     let store = wire.store();
     count(&store).await.unwrap();
     wire.end_idle(End::Reset).await;
@@ -293,11 +295,11 @@ async fn an_idle_connection_that_was_reset_loses_at_most_one_request() {
 
 #[tokio::test]
 async fn a_request_whose_idle_connection_is_lost_is_not_sent_again() {
-    for lost in [Turn::ResetAtFirstByte, Turn::Reset, Turn::Close] {
-        let wire = Wire::taking([]).await;
+    for lost in [Reaction::ResetAtFirstByte, Reaction::Reset, Reaction::Close] {
+        let wire = Wire::reacting_with([]).await;
         let store = wire.store();
         count(&store).await.unwrap();
-        wire.take_next([lost]);
+        wire.react_next_with([lost]);
         let answer = count(&store).await;
         assert!(
             matches!(answer, Err(StoreError::Unreachable { .. })),

@@ -1,4 +1,4 @@
-//! Failures of DynamoDB, and their errors and retries.
+//! Failures of DynamoDB: the store's errors and retries.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -114,7 +114,7 @@ async fn a_read_survives_one_server_error() {
 }
 
 #[tokio::test]
-async fn the_write_of_a_keys_use_is_never_retried() {
+async fn the_write_of_the_last_use_of_a_key_is_never_retried() {
     let script = Script::answering(|_, _| server_error()).await;
     let now = at("2026-01-15T10:30:00Z");
     assert!(script.store().touch_api_key(&key_id(), now).await.is_err());
@@ -171,7 +171,7 @@ fn cancelled(reasons: &[&str]) -> (u16, Value) {
 }
 
 #[tokio::test]
-async fn all_attempts_of_a_transaction_have_one_token_and_the_next_transaction_another() {
+async fn a_transaction_has_its_own_token_which_is_the_same_in_all_attempts() {
     let script = Script::answering(|attempt, _| match attempt {
         0 => server_error(),
         1 => throttling(),
@@ -230,7 +230,7 @@ async fn a_cancelled_transaction_names_the_superseded_coins_and_is_not_retried()
 }
 
 #[tokio::test]
-async fn a_transaction_that_is_cancelled_for_other_reasons_is_an_error_that_names_them() {
+async fn a_transaction_cancelled_without_a_refusal_is_an_error_with_the_reasons() {
     for answer in [
         |_, _: &Value| cancelled(&["TransactionConflict", "None", "None", "None"]),
         |_, _: &Value| cancelled(&["None", "TransactionConflict", "None", "None"]),
@@ -319,10 +319,10 @@ async fn a_response_to_the_limiter_without_a_count_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_missing_table_is_an_error_of_its_own() {
-    let engine = Table::without_table().await;
+async fn a_missing_table_has_its_own_error() {
+    let emulator = Table::without_table().await;
     assert_eq!(
-        engine.store().update_status().await,
+        emulator.store().update_status().await,
         Err(StoreError::TableNotFound {
             operation: "GetItem"
         })
@@ -330,8 +330,9 @@ async fn a_missing_table_is_an_error_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_refused_connection_is_an_error_of_its_own() {
-    // Bound and not listening: connections are refused, and no other process gets the port.
+async fn a_refused_connection_has_its_own_error() {
+    // The socket is bound and does not listen, so connections are refused, and no other process
+    // gets the port.
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let endpoint = format!("http://{}", socket.local_addr().unwrap());
@@ -343,7 +344,7 @@ async fn a_refused_connection_is_an_error_of_its_own() {
     );
 }
 
-// The clock is paused: it jumps to the next timeout once all tasks wait.
+// With `start_paused`, Tokio's clock jumps to the next timeout when all tasks wait.
 #[tokio::test(start_paused = true)]
 async fn a_table_that_never_responds_is_a_timeout() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -376,7 +377,7 @@ async fn assert_ends_by<T: std::fmt::Debug>(
     assert!(late < Duration::from_millis(5), "{late:?}");
 }
 
-// The deadline is shorter than every timeout of the client.
+// The deadline of 500 ms is shorter than every timeout of the client.
 #[tokio::test(start_paused = true)]
 async fn every_call_ends_by_its_deadline() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -1,4 +1,4 @@
-//! Samples and rates in a real table.
+//! Samples and rates: their items, the conditions of writes, and reads.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use contract::items::{METADATA, PK, SK, TTL};
@@ -14,7 +14,7 @@ use shared::timestamp::Timestamp;
 
 use crate::table::{TABLE, Table};
 
-/// A number of 38 digits, the longest of the table.
+/// A number with 38 significant digits, the maximum of DynamoDB.
 const LONGEST: &str = "0.00000012345678901234567890123456789012345678";
 
 fn at(time: &str) -> Timestamp {
@@ -165,7 +165,7 @@ async fn an_older_price_or_rate_and_its_sample_are_not_stored() {
 }
 
 #[tokio::test]
-async fn an_hour_of_the_longest_samples_costs_one_write_unit_and_lives_for_nine_days() {
+async fn an_hour_of_the_longest_samples_fits_one_write_unit_and_stays_nine_days() {
     let table = Table::create().await;
     let store = table.store();
     for minute in (0..60).step_by(5) {
@@ -193,7 +193,7 @@ async fn an_hour_of_the_longest_samples_costs_one_write_unit_and_lives_for_nine_
 }
 
 #[tokio::test]
-async fn a_query_returns_only_the_hours_since_a_slot() {
+async fn a_query_returns_whole_hours_from_the_hour_of_the_given_slot_on() {
     let table = Table::create().await;
     let store = table.store();
     for time in ["08:55:00", "09:00:00", "09:55:00", "10:00:00"] {

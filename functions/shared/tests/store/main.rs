@@ -1,5 +1,5 @@
-//! The store against a real DynamoDB engine, and against scripted servers that fail: every
-//! expression and every kind of failure.
+//! Tests of the store: each of its calls against a DynamoDB emulator in this process, and each kind
+//! of failure against servers with scripted responses.
 
 #![cfg(test)]
 

@@ -1,4 +1,4 @@
-//! The limiter admits exactly the limit.
+//! The rate limit: how many requests of a key are admitted in a minute.
 
 use std::num::NonZeroU32;
 
@@ -20,7 +20,7 @@ fn key_id() -> KeyId {
 }
 
 #[tokio::test]
-async fn sixteen_parallel_clients_get_exactly_the_limit() {
+async fn sixteen_parallel_clients_together_get_exactly_the_limit() {
     let table = Table::create().await;
     let window = Window::at(at("2026-01-15T10:30:59Z"));
     let mut clients = JoinSet::new();

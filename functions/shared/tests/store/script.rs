@@ -1,4 +1,4 @@
-//! A DynamoDB with scripted responses, for failures that no engine produces on demand.
+//! A server with scripted responses of DynamoDB, for failures that the emulator cannot produce.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -20,7 +20,7 @@ use crate::table::TABLE;
 /// Makes one response from the number of earlier requests and the body of the request.
 type Answer = fn(attempt: usize, request: &Value) -> (u16, Value);
 
-/// A running server; it ends with the test's runtime.
+/// A running server, which ends with the test.
 pub(crate) struct Script {
     endpoint: String,
     requests: Arc<Mutex<Vec<Value>>>,
@@ -103,7 +103,7 @@ impl Listener for TlsListener {
 }
 
 async fn respond(State(server): State<Server>, body: Bytes) -> (StatusCode, String) {
-    // A GET has no body.
+    // A GET request has no body.
     let request: Value = serde_json::from_slice(&body).unwrap_or_default();
     let attempt = {
         let mut requests = server.requests.lock().unwrap();

@@ -103,7 +103,7 @@ async fn a_failure_keeps_the_last_success_and_the_next_success_clears_the_failur
 }
 
 #[tokio::test]
-async fn a_first_run_may_fail() {
+async fn a_failed_first_run_leaves_a_status_without_a_success() {
     let table = Table::create().await;
     let store = table.store();
     let failure = UpdateFailure {
@@ -141,7 +141,7 @@ async fn a_delayed_run_moves_no_time_back() {
 }
 
 #[tokio::test]
-async fn a_run_without_newer_prices_moves_only_the_time_of_the_attempt() {
+async fn a_superseded_run_moves_the_last_attempt_and_removes_the_error_code() {
     let table = Table::create().await;
     let store = table.store();
     store.record_success(&success()).await.unwrap();
@@ -166,7 +166,7 @@ async fn a_run_without_newer_prices_moves_only_the_time_of_the_attempt() {
 }
 
 #[tokio::test]
-async fn a_newer_price_of_an_earlier_run_is_recorded() {
+async fn the_newest_price_of_an_earlier_run_is_recorded_after_a_later_failure() {
     let table = Table::create().await;
     let store = table.store();
     let failure = UpdateFailure {

@@ -1,4 +1,4 @@
-//! A table in a real DynamoDB engine in this process.
+//! A table in the DynamoDB emulator dynoxide, which runs in this process.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{
@@ -12,16 +12,16 @@ use tokio::net::TcpListener;
 
 pub(crate) const TABLE: &str = "crypto-watch-data-test";
 
-/// A running engine; it ends with the test's runtime.
+/// A running emulator, which ends with the test.
 pub(crate) struct Table {
     /// Base URL of the DynamoDB API.
     pub(crate) endpoint: String,
 }
 
 impl Table {
-    /// Starts an engine with the table.
+    /// Starts an emulator with the table.
     pub(crate) async fn create() -> Self {
-        let engine = Self::without_table().await;
+        let emulator = Self::without_table().await;
         let key = |name, key_type| {
             KeySchemaElement::builder()
                 .attribute_name(name)
@@ -48,7 +48,7 @@ impl Table {
             )
             .build()
             .unwrap();
-        engine
+        emulator
             .client()
             .create_table()
             .table_name(TABLE)
@@ -60,10 +60,10 @@ impl Table {
             .send()
             .await
             .unwrap();
-        engine
+        emulator
     }
 
-    /// Starts an engine without tables.
+    /// Starts an emulator without tables.
     pub(crate) async fn without_table() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());

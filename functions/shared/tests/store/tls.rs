@@ -62,7 +62,7 @@ pub(crate) fn store(variables: &[(&str, &str)]) -> Store {
 }
 
 #[tokio::test]
-async fn only_amazons_own_certificates_are_trusted() {
+async fn without_a_certificate_bundle_only_amazons_authorities_are_trusted() {
     let (script, _) = server().await;
     let answer = store(&[("AWS_ENDPOINT_URL", script.endpoint())])
         .update_status()
@@ -75,7 +75,7 @@ async fn only_amazons_own_certificates_are_trusted() {
 }
 
 #[tokio::test]
-async fn a_certificate_bundle_of_the_user_is_trusted_instead() {
+async fn the_certificates_of_a_bundle_are_trusted() {
     let (script, certificate) = server().await;
     let bundle = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(bundle.path(), certificate).unwrap();
@@ -91,14 +91,14 @@ async fn a_handshake_without_a_response_ends_by_the_connect_timeout() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("https://{}", silent.local_addr().unwrap());
     let store = store(&[("AWS_ENDPOINT_URL", &endpoint)]);
-    // A call that is not retried.
+    // `touch_api_key` is not retried.
     let call = tokio::spawn(async move {
         let key = RawApiKey::generate().unwrap();
         store.touch_api_key(key.key_id(), Timestamp::now()).await
     });
     let (mut connection, _) = silent.accept().await.unwrap();
     connection.read_u8().await.unwrap();
-    // The handshake has begun. From here on the clock jumps to the next timeout.
+    // The handshake has begun. From now on, Tokio's clock jumps to the next timeout.
     tokio::time::pause();
     let begun = Instant::now();
     let answer = call.await.unwrap();
@@ -113,7 +113,7 @@ async fn a_handshake_without_a_response_ends_by_the_connect_timeout() {
 }
 
 #[tokio::test]
-async fn a_request_to_a_public_url_trusts_only_the_given_authorities() {
+async fn a_web_client_trusts_only_the_given_authorities() {
     let (script, certificate) = server().await;
     let url = format!("{}/prices", script.endpoint());
     let limit = Duration::from_secs(5);

@@ -1,5 +1,5 @@
-//! A table at the level of the socket, which counts requests, and fails before, during and after a
-//! request as the test chooses.
+//! A simulated table over TCP. It counts requests, and fails before, during or after a request as
+//! the test chooses.
 
 use std::collections::VecDeque;
 use std::io;
@@ -17,11 +17,11 @@ use crate::table::TABLE;
 
 /// The table's reaction to one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Turn {
-    /// Counts the request and answers.
+pub(crate) enum Reaction {
+    /// Counts the request and responds.
     Count,
-    /// Answers with this status and error code. With a status of 500 or more the table also counts
-    /// the request, as the worst case.
+    /// Responds with this status and error code. With a status of 500 or more, the table also
+    /// counts the request, which is the worst case.
     Error(u16, &'static str),
     /// Counts the request, and closes the connection in the middle of the response.
     CutAnswer,
@@ -35,24 +35,23 @@ pub(crate) enum Turn {
     ResetAtFirstByte,
 }
 
-/// The end of idle connections.
+/// The way in which the server ends idle connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
-    /// The server closes its side, and waits until the client has closed the other one.
+    /// The server closes its side, and waits until the client has closed the other side.
     Close,
-    /// The server resets the connection.
     Reset,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    turns: VecDeque<Turn>,
+    reactions: VecDeque<Reaction>,
     connections: usize,
     requests: usize,
     counted: usize,
 }
 
-/// A running table; it ends with the test's runtime.
+/// A running table, which ends with the test.
 pub(crate) struct Wire {
     address: SocketAddr,
     state: Arc<Mutex<State>>,
@@ -61,17 +60,17 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    /// Starts a table that reacts to each of the first requests with one of `turns`, and counts all
-    /// further requests.
-    pub(crate) async fn taking(turns: impl IntoIterator<Item = Turn>) -> Self {
-        Self::on(TcpListener::bind("127.0.0.1:0").await.unwrap(), turns)
+    /// Starts a table that reacts to each of the first requests with one of `reactions`, and counts
+    /// all further requests.
+    pub(crate) async fn reacting_with(reactions: impl IntoIterator<Item = Reaction>) -> Self {
+        Self::on(TcpListener::bind("127.0.0.1:0").await.unwrap(), reactions)
     }
 
-    /// Starts a table on this listener, as [`Self::taking`] does.
-    pub(crate) fn on(listener: TcpListener, turns: impl IntoIterator<Item = Turn>) -> Self {
+    /// Starts a table on this listener, otherwise like [`Self::reacting_with`].
+    pub(crate) fn on(listener: TcpListener, reactions: impl IntoIterator<Item = Reaction>) -> Self {
         let address = listener.local_addr().unwrap();
         let state = Arc::new(Mutex::new(State {
-            turns: turns.into_iter().collect(),
+            reactions: reactions.into_iter().collect(),
             ..State::default()
         }));
         let (end, ends) = watch::channel(None);
@@ -82,7 +81,7 @@ impl Wire {
                 served.lock().unwrap().connections += 1;
                 let (state, ends, ending) = (Arc::clone(&served), ends.clone(), ending.clone());
                 tokio::spawn(async move {
-                    // Some turns make the client close the connection.
+                    // `serve` fails when the client closes the connection.
                     let _ = serve(client, &state, ends).await;
                     ending.send_modify(|ended| *ended += 1);
                 });
@@ -116,12 +115,11 @@ impl Wire {
         self.end.send_replace(None);
     }
 
-    /// Adds turns for the next requests.
-    pub(crate) fn take_next(&self, turns: impl IntoIterator<Item = Turn>) {
-        self.state.lock().unwrap().turns.extend(turns);
+    /// Reacts to the next requests with one of `reactions` each.
+    pub(crate) fn react_next_with(&self, reactions: impl IntoIterator<Item = Reaction>) {
+        self.state.lock().unwrap().reactions.extend(reactions);
     }
 
-    /// Returns the number of connections.
     pub(crate) fn connections(&self) -> usize {
         self.state.lock().unwrap().connections
     }
@@ -131,7 +129,6 @@ impl Wire {
         self.state.lock().unwrap().requests
     }
 
-    /// Returns the number of counted requests.
     pub(crate) fn counted(&self) -> usize {
         self.state.lock().unwrap().counted
     }
@@ -144,7 +141,7 @@ async fn serve(
     mut ends: watch::Receiver<Option<End>>,
 ) -> io::Result<()> {
     loop {
-        // The end of the test ends the server.
+        // `wait_for` fails when the test has ended.
         let ended = async {
             ends.wait_for(Option::is_some)
                 .await
@@ -157,47 +154,47 @@ async fn serve(
                 _ => close(&mut client).await,
             },
         };
-        let turn = {
+        let reaction = {
             let mut state = state.lock().unwrap();
             state.requests += 1;
-            state.turns.pop_front().unwrap_or(Turn::Count)
+            state.reactions.pop_front().unwrap_or(Reaction::Count)
         };
-        if turn == Turn::ResetAtFirstByte {
+        if reaction == Reaction::ResetAtFirstByte {
             return client.set_zero_linger();
         }
         read_rest(&mut client, first).await?;
         let count = {
             let mut state = state.lock().unwrap();
-            state.counted += usize::from(!matches!(turn, Turn::Error(..=499, _)));
+            state.counted += usize::from(!matches!(reaction, Reaction::Error(..=499, _)));
             state.counted
         };
         let counted = json!({"Attributes": {"requestCount": {"N": count.to_string()}}});
-        match turn {
-            Turn::Count => client.write_all(&answer(200, &counted)).await?,
-            Turn::Error(status, code) => {
+        match reaction {
+            Reaction::Count => client.write_all(&answer(200, &counted)).await?,
+            Reaction::Error(status, code) => {
                 let code = format!("com.amazonaws.dynamodb.v20120810#{code}");
                 let error = json!({"__type": code, "message": "no"});
                 client.write_all(&answer(status, &error)).await?;
             }
-            Turn::CutAnswer => {
+            Reaction::CutAnswer => {
                 let answer = answer(200, &counted);
                 client.write_all(&answer[..answer.len() - 2]).await?;
                 return client.shutdown().await;
             }
-            Turn::Close => return client.shutdown().await,
-            Turn::Reset | Turn::ResetAtFirstByte => return client.set_zero_linger(),
-            Turn::Silence => std::future::pending().await,
+            Reaction::Close => return client.shutdown().await,
+            Reaction::Reset | Reaction::ResetAtFirstByte => return client.set_zero_linger(),
+            Reaction::Silence => std::future::pending().await,
         }
     }
 }
 
-/// Closes the server's side, and waits for the client's.
+/// Closes the server's side, and waits until the client closes the other side.
 async fn close(client: &mut TcpStream) -> io::Result<()> {
     client.shutdown().await?;
     client.read_to_end(&mut Vec::new()).await.map(|_| ())
 }
 
-/// Reads a request after its first byte, head and body.
+/// Reads the rest of a request, whose first byte is already read.
 async fn read_rest(client: &mut TcpStream, first: u8) -> io::Result<()> {
     let mut bytes = vec![first];
     loop {
