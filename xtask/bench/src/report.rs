@@ -24,7 +24,7 @@ pub(crate) struct Measurement {
     samples: usize,
     /// The median in milliseconds, or in bytes for a size.
     pub(crate) median: f64,
-    /// The 99th percentile in the same unit. With fewer than 100 samples, it is the largest one.
+    /// The 99th percentile in the same unit. With fewer than 100 samples, the largest sample.
     p99: f64,
     /// The median of the CPU time in milliseconds; absent for a size.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -37,14 +37,14 @@ pub(crate) struct Measurement {
     targets: Vec<Target>,
 }
 
-/// A number with the limit that it should not exceed.
+/// A number with its highest allowed value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Target {
     /// The unit of the number, such as `times hello` or `MB`.
     of: String,
     /// The number.
     value: f64,
-    /// The limit.
+    /// The highest allowed value.
     limit: f64,
 }
 

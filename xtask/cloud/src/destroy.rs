@@ -28,7 +28,7 @@ pub(crate) struct RemovalEvent<'a> {
     stack: &'a str,
     /// The stack's status.
     status: &'a str,
-    /// Whether the stack has only change sets.
+    /// Whether the stack has only change sets, and nothing is deployed.
     planned: bool,
     /// All resources of the stack.
     resources: &'a [StackResource],

@@ -17,7 +17,7 @@ pub struct Grant {
     pub logical_id: String,
     /// `Allow` or `Deny`.
     pub effect: String,
-    /// The action, such as `dynamodb:GetItem`; `not ..` for a `NotAction`.
+    /// The action, such as `dynamodb:GetItem`. An action in a `NotAction` has `not` before it.
     pub action: String,
     /// The resource of the statement; empty in a trust policy.
     pub resource: String,

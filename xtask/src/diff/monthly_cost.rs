@@ -12,18 +12,18 @@ const MILLION: f64 = 1e6;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MonthlyCost {
-    /// Without requests of watches.
+    /// The cost without requests of watches.
     pub idle: DollarChange,
-    /// With a million requests of watches.
+    /// The cost with a million requests of watches.
     pub with_million_requests: DollarChange,
 }
 
 /// An amount of US dollars before and after a change, rounded to cents.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct DollarChange {
-    /// With the old template.
+    /// The amount with the old template.
     pub before: f64,
-    /// With the new template.
+    /// The amount with the new template.
     pub after: f64,
 }
 

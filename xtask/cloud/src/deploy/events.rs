@@ -7,7 +7,7 @@ use super::changes::Change;
 use crate::stack::baseline::KnownDifference;
 use crate::stack::drift::DriftedResource;
 
-/// The drift of one stack before the deployment. Without resources, nothing has drifted.
+/// The drift of one stack before the deployment. The list `resources` is empty if nothing has drifted.
 #[derive(Serialize)]
 #[serde(tag = "event", rename = "drift")]
 pub(crate) struct DriftEvent<'a> {
@@ -36,11 +36,11 @@ pub(crate) struct NotInBaselineEvent<'a> {
     pub(crate) continued: &'a [KnownDifference],
     /// Differences that arose during the deployment.
     pub(crate) changed_meanwhile: &'a [KnownDifference],
-    /// Differences that the deployment should have reverted and that still exist.
+    /// Differences that the deployment had to revert, and that still exist.
     pub(crate) not_reverted: &'a [KnownDifference],
 }
 
-/// The planned changes of one stack. Without changes, the stack is up to date.
+/// The planned changes of one stack. The list `changes` is empty if the stack is up to date.
 #[derive(Serialize)]
 #[serde(tag = "event", rename = "change-set")]
 pub(crate) struct ChangeSetEvent<'a> {
@@ -60,7 +60,7 @@ pub(crate) struct GrantsEvent<'a> {
     pub(crate) weakened: &'a [Weakening],
 }
 
-/// A zip of the deployment that is in the artifact bucket.
+/// A function's zip in the artifact bucket, which the deployment uses.
 #[derive(Serialize)]
 #[serde(tag = "event", rename = "artifact")]
 pub(crate) struct ArtifactEvent<'a> {
@@ -71,7 +71,7 @@ pub(crate) struct ArtifactEvent<'a> {
     pub(crate) uploaded: bool,
 }
 
-/// The first run of the new update function.
+/// The first run of the update function's new version.
 #[derive(Serialize)]
 #[serde(tag = "event", rename = "update-run")]
 pub(crate) struct UpdateRunEvent {
@@ -80,7 +80,7 @@ pub(crate) struct UpdateRunEvent {
     pub(crate) succeeded: bool,
 }
 
-/// One check of the new endpoint.
+/// One check of the API after the deployment.
 #[derive(Serialize)]
 #[serde(tag = "event", rename = "smoke-test")]
 pub(crate) struct SmokeTestEvent<'a> {

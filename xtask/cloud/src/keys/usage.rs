@@ -33,7 +33,7 @@ const QUERY_LIMIT: Duration = Duration::from_hours(1);
 
 const HEADINGS: [&str; 4] = ["KEY ID", "NAME", "REQUESTS", "BY STATUS"];
 
-/// The requests of a key. The log has only the first four characters of a key's id.
+/// The requests with one API key. The log has only the first four characters of a key's id.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct KeyUsage {

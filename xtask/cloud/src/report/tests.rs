@@ -184,9 +184,9 @@ fn sections() -> Vec<(&'static str, &'static str, Vec<Documented>)> {
     vec![
         (
             "Commands that change an environment",
-            "`deploy`, `plan`, `rollback` and `destroy` print these events. The first one is \
-             `identity`, unless the credentials cannot be used. The last one is always `result`, \
-             even after a failure.",
+            "`deploy`, `plan`, `rollback` and `destroy` print these events. The first event is \
+             `identity`, if the credentials can be used. The last event is always `result`, also \
+             after a failure.",
             vec![
                 event::<IdentityEvent<'_>>(),
                 event::<ResourceStatusEvent<'_>>(),
@@ -196,7 +196,7 @@ fn sections() -> Vec<(&'static str, &'static str, Vec<Documented>)> {
         ),
         (
             "deploy and plan",
-            "`plan` prints the events up to `grants`, and `deploy` all of them.",
+            "Of these events, `plan` prints only `drift`, `change-set` and `grants`. `deploy` prints all of them.",
             vec![
                 event::<DriftEvent<'_>>(),
                 event::<ChangeSetEvent<'_>>(),
@@ -218,8 +218,8 @@ fn sections() -> Vec<(&'static str, &'static str, Vec<Documented>)> {
         ("destroy", "", vec![event::<RemovalEvent<'_>>()]),
         (
             "drift",
-            "Prints one line per resource and per difference of the baseline, then `warning` \
-             lines for resources that CloudFormation could not compare, then the result.",
+            "The command prints one line per resource and per difference of the baseline. Then it prints \
+             `warning` lines for resources that CloudFormation could not compare, and the result.",
             vec![
                 event::<DriftedResourceEvent<'_>>(),
                 event::<KnownDifferenceEvent<'_>>(),
@@ -263,8 +263,8 @@ fn sections() -> Vec<(&'static str, &'static str, Vec<Documented>)> {
         ),
         (
             "invoke",
-            "Prints the function's response as one line, as Lambda returns it. The members depend on \
-             the function and the event. An example for `functions/events/health.json`:\n\n\
+            "The command prints the function's response in one line, as Lambda returns it. The members \
+             depend on the function and the event. This is the response to `functions/events/health.json`:\n\n\
              ```json\n{\"statusCode\":200,\"headers\":{\"content-type\":\"application/json\",\
              \"cache-control\":\"no-store\"},\"multiValueHeaders\":{},\"body\":\"{\\\"status\\\":\
              \\\"healthy\\\",\\\"timestamp\\\":\\\"2026-01-15T10:30:12Z\\\",\\\"checks\\\":{\
@@ -274,7 +274,7 @@ fn sections() -> Vec<(&'static str, &'static str, Vec<Documented>)> {
         ),
         (
             "bench",
-            "Prints one `measured` line per measurement, then the result with all of them. \
+            "The command prints one `measured` line per measurement, then a line with all measurements. \
              `bench load` and `bench instructions` have no JSON output.",
             benchmark_lines().into(),
         ),

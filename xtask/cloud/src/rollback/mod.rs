@@ -27,16 +27,16 @@ use crate::stack::outcome::{self, RolloutObservations};
 use crate::stack::{self, Stack, follow};
 use choice::Choice;
 
-/// A function's alias that moves from one version to another.
+/// A move of a function's alias to another version.
 #[derive(Serialize)]
 #[serde(tag = "event", rename = "rollback")]
 pub(crate) struct RollbackEvent<'a> {
     /// `api` or `update`: the verify function cannot be rolled back.
     function: &'a str,
-    /// The version that served. Absent while a CodeDeploy deployment has not begun to move traffic.
+    /// The version that served. Absent if a CodeDeploy deployment has not yet moved traffic.
     #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<&'a str>,
-    /// The version that serves afterwards. Absent if it is not known.
+    /// The version that serves after the rollback. Absent if this version is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     to: Option<&'a str>,
     /// The CodeDeploy deployment that the rollback stops.

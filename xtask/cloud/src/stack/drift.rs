@@ -31,7 +31,7 @@ pub(crate) struct DriftedResource {
     pub(crate) status: DriftStatus,
     /// The properties that differ; empty for a deleted resource.
     pub(crate) differences: Vec<Difference>,
-    /// The rollback that explains the difference, if `cargo xtask rollback` made it.
+    /// The rollback that caused the difference, if `cargo xtask rollback` caused it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) rollback: Option<Rollback>,
 }

@@ -30,7 +30,7 @@ pub(crate) struct Status {
     pub(super) update: Known<FunctionStatus>,
     /// The CodeDeploy deployment in progress; null if CodeDeploy moves no traffic.
     pub(super) rollout: Known<Option<RolloutStatus>>,
-    /// The alarms of the environment; those that are not OK come first.
+    /// The alarms of the environment. Alarms that are not OK come first.
     pub(super) alarms: Known<Vec<Alarm>>,
     /// The result of the last run of the update; null before the first run.
     pub(super) last_update: Known<Option<LastUpdate>>,

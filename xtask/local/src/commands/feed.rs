@@ -10,7 +10,7 @@ use crate::feed::{Faults, FeedServer};
 use crate::runtime::runtime;
 use crate::signals::Signals;
 
-/// The addresses of the built-in feed, printed when it responds.
+/// The addresses of the built-in feed, printed when the feed responds.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct FeedReady<'a> {

@@ -23,7 +23,7 @@ use crate::runtime::runtime;
 pub(super) struct ProviderCheck<'a> {
     /// `coingecko` or `coinpaprika`.
     pub(super) provider: &'a str,
-    /// The number of usable prices; if it is 0, the command fails.
+    /// The number of usable prices. The command fails if this number is 0.
     pub(super) prices: usize,
     /// Each coin without a usable price, with the reason.
     pub(super) skipped: Vec<String>,
