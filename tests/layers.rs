@@ -15,7 +15,6 @@ type CratePath = Vec<String>;
 
 type Imports<'a> = BTreeMap<&'a Path, BTreeSet<&'a Path>>;
 
-/// A module without its tests.
 struct Module {
     file: PathBuf,
     /// The targets of the names that the module imports.

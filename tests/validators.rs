@@ -1,5 +1,5 @@
-//! Tests that the templates pass cfn-lint and checkov, and that the facts about resource types in the
-//! crate `cfn` agree with the schemas of CloudFormation, which cfn-lint contains.
+//! Tests that the templates pass cfn-lint and checkov, and that the crate `cfn` agrees with
+//! CloudFormation's schemas of the resource types. The package of cfn-lint has these schemas.
 
 #![cfg(test)]
 

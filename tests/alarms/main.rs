@@ -20,7 +20,7 @@ fn template(environment: Environment) -> Value {
     named.template.as_value().clone()
 }
 
-fn of_type<'a>(template: &'a Value, kind: &str) -> Vec<(&'a str, &'a Value)> {
+fn properties_of_type<'a>(template: &'a Value, kind: &str) -> Vec<(&'a str, &'a Value)> {
     let resources = template["Resources"].as_object().unwrap();
     resources
         .iter()
@@ -57,7 +57,7 @@ impl Minute {
         let route = dimension("Method").zip(dimension("Resource"));
         let route = route.map(|(method, path)| format!("{method} {path}"));
         if let Some(route) = &route {
-            let (_, stage) = of_type(template, "AWS::ApiGatewayV2::Stage")[0];
+            let (_, stage) = properties_of_type(template, "AWS::ApiGatewayV2::Stage")[0];
             assert_eq!(dimension("Stage"), stage["StageName"].as_str());
             if stage["RouteSettings"][route]["DetailedMetricsEnabled"] != true {
                 return None;
@@ -105,7 +105,7 @@ fn breaches(template: &Value, alarm: &Value, minute: &Minute) -> bool {
 
 /// Returns the alarms that the traffic of a minute breaches.
 fn breached_alarms(template: &Value, minute: &Minute) -> Vec<String> {
-    of_type(template, ALARM)
+    properties_of_type(template, ALARM)
         .into_iter()
         .filter(|(_, alarm)| breaches(template, alarm, minute))
         .map(|(id, _)| id.to_owned())
@@ -203,7 +203,7 @@ fn first_step(configuration: &str) -> Option<(f64, u32)> {
     Some((percent / 100.0, minutes.parse::<u32>().unwrap() * 60))
 }
 
-/// The longest time until CodeDeploy has read the alarm's state that the metrics of a minute cause.
+/// The longest time from the end of a minute until CodeDeploy knows the alarm's state for that minute.
 const METRICS_AND_EVALUATION_SECONDS: u32 = 120;
 
 /// With 60 or more requests a minute, a version that responds with 5xx to every request is stopped
@@ -212,7 +212,7 @@ const METRICS_AND_EVALUATION_SECONDS: u32 = 120;
 #[test]
 fn a_version_that_always_fails_is_stopped_with_a_tenth_of_the_traffic() {
     let template = template(Environment::Prod);
-    let (_, group) = of_type(&template, "AWS::CodeDeploy::DeploymentGroup")[0];
+    let (_, group) = properties_of_type(&template, "AWS::CodeDeploy::DeploymentGroup")[0];
     let configuration = group["DeploymentConfigName"].as_str().unwrap();
     let (share, seconds) = first_step(configuration).unwrap();
     assert!(share <= 0.1, "{configuration}");
@@ -257,7 +257,7 @@ fn a_version_that_always_fails_is_stopped_with_a_tenth_of_the_traffic() {
 #[test]
 fn staging_shifts_all_traffic_at_once() {
     let template = template(Environment::Staging);
-    let (_, group) = of_type(&template, "AWS::CodeDeploy::DeploymentGroup")[0];
+    let (_, group) = properties_of_type(&template, "AWS::CodeDeploy::DeploymentGroup")[0];
     let configuration = group["DeploymentConfigName"].as_str().unwrap();
     assert_eq!(configuration, "CodeDeployDefault.LambdaAllAtOnce");
     assert_eq!(first_step(configuration), None);

@@ -7,7 +7,6 @@ use crate::http;
 use crate::ministack::{Ministack, signature, texts};
 
 impl Ministack {
-    /// Lists the names of the buckets.
     pub async fn buckets(&self) -> Vec<String> {
         texts(&self.ask("s3", Method::GET, "/").await, "Name")
     }

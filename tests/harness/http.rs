@@ -17,7 +17,6 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 pub struct Answer {
     pub status: u16,
     pub headers: HeaderMap,
-    /// The body.
     pub text: String,
 }
 
@@ -27,7 +26,6 @@ impl Answer {
         serde_json::from_str(&self.text).unwrap_or_default()
     }
 
-    /// Returns the value of a header.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }

@@ -163,14 +163,10 @@ impl Service {
     }
 }
 
-/// A local stack that is ready.
 pub struct LocalStack {
     pub service: Service,
-    /// The base URL of the API.
     pub url: String,
-    /// The API key that the command created.
     pub api_key: String,
-    /// The base URL of the DynamoDB API.
     pub table_endpoint: String,
     pub page_url: String,
     /// The PEM file of the certificate that clients must trust. `None` without `--https`.

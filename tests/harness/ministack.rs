@@ -28,7 +28,6 @@ const OPERATION_LIMIT: Duration = Duration::from_mins(2);
 /// The time limit for the creation of a stack with one resource.
 const CREATION_LIMIT: Duration = Duration::from_secs(30);
 
-/// A running server.
 pub struct Ministack {
     url: String,
     server: Child,
@@ -105,7 +104,6 @@ impl Ministack {
         format!("{}/_aws/execute-api/{api_id}/$default", self.url)
     }
 
-    /// Returns the log of the emulator.
     pub fn log(&self) -> String {
         fs::read_to_string(log_path(&self.data)).unwrap_or_default()
     }
@@ -157,7 +155,6 @@ impl Ministack {
         self.data.path().join("refused.json")
     }
 
-    /// Lists the names of the stacks.
     pub async fn stacks(&self) -> Vec<String> {
         let action = "/?Action=DescribeStacks&Version=2010-05-15";
         let answer = self.ask("cloudformation", Method::POST, action).await;

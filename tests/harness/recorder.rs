@@ -18,14 +18,12 @@ use tokio::task::JoinHandle;
 
 use crate::http;
 
-/// A running proxy.
 pub struct Recorder {
     url: String,
     actions: Arc<Mutex<BTreeSet<String>>>,
     server: JoinHandle<()>,
 }
 
-/// The state of the proxy.
 #[derive(Clone)]
 struct Recording {
     endpoint: String,

@@ -65,7 +65,6 @@ pub fn with_changes(changes: &[Answer], script: &[Answer]) -> Vec<Answer> {
     changes.iter().chain(kept).copied().collect()
 }
 
-/// A received request.
 #[derive(Debug, Clone)]
 pub struct Request {
     /// The method and the path without the query string, such as `GET /prices`. `#key` follows if
@@ -79,7 +78,6 @@ pub struct Request {
 }
 
 impl Request {
-    /// Returns true if the request calls this action.
     pub fn calls(&self, action: &str) -> bool {
         let mut parts = action.split('&');
         let action = parts.next().unwrap_or_default();
@@ -97,7 +95,6 @@ impl Request {
     }
 }
 
-/// The state of a running endpoint.
 #[derive(Clone)]
 struct EndpointState {
     script: Arc<[Answer]>,
@@ -106,7 +103,6 @@ struct EndpointState {
     requests: Arc<Mutex<Vec<Request>>>,
 }
 
-/// A running endpoint.
 pub struct Scripted {
     url: String,
     requests: Arc<Mutex<Vec<Request>>>,
@@ -164,7 +160,6 @@ impl Scripted {
         requests
     }
 
-    /// Returns the endpoint's URL.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -176,7 +171,6 @@ impl Drop for Scripted {
     }
 }
 
-/// Returns the next response to a request.
 fn next_answer<'a>(
     script: &'a [Answer],
     counts: &mut HashMap<&'static str, usize>,

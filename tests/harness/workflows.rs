@@ -46,7 +46,6 @@ fn read(path: &Path) -> Value {
     serde_yaml::from_str(&text).expect("YAML")
 }
 
-/// A job of a workflow.
 #[derive(Debug)]
 pub struct Job {
     /// The key of the job in its workflow.

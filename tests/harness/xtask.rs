@@ -24,7 +24,6 @@ const SHOW_LIMIT: Duration = Duration::from_mins(5);
 /// A command that has ended.
 #[derive(Debug)]
 pub struct Run {
-    /// The exit code.
     pub code: i32,
     pub stdout: String,
     pub stderr: String,

@@ -382,7 +382,6 @@ async fn simulate_outage(browser: &mut Browser) {
         .await;
 }
 
-/// Waits until the page is not wider than the window.
 async fn wait_until_page_fits(browser: &mut Browser) {
     browser
         .wait_until("document.documentElement.scrollWidth <= innerWidth")

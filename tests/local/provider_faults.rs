@@ -34,7 +34,6 @@ impl Run {
         }
     }
 
-    /// Returns the log lines of the function.
     fn lines(&self) -> Vec<Value> {
         self.stderr
             .lines()

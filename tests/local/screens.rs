@@ -12,7 +12,6 @@ use shared::timestamp::Timestamp;
 use tests::http::eventually;
 use tests::local_stack::LocalStack;
 
-/// The symbols that the app requests.
 const SYMBOLS: [&str; 20] = [
     "BTC", "ETH", "ADA", "BNB", "XRP", "SOL", "DOT", "DOGE", "AVAX", "LINK", "UNI", "LTC", "ATOM",
     "XLM", "ALGO", "VET", "ICP", "FIL", "TRX", "MATIC",

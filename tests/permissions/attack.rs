@@ -24,7 +24,6 @@ enum Role {
     CloudFormation,
 }
 
-/// A request with one of the roles.
 struct Case {
     role: Role,
     action: &'static str,

@@ -41,7 +41,6 @@ impl Request {
         requests
     }
 
-    /// Adds the value of a condition key.
     pub(crate) fn with_key(mut self, key: &str, value: impl Into<String>) -> Self {
         self.context.insert(key.to_owned(), vec![value.into()]);
         self

@@ -282,8 +282,8 @@ fn handlers() -> Option<BTreeMap<String, Handlers>> {
     Some(serde_json::from_slice(&output.stdout).unwrap())
 }
 
-/// Returns the resources of every environment's stacks, and of a stack with every optional setting
-/// except, if `with_domain` is false, the custom domain name.
+/// Returns the resources of every environment's stacks, and of a stack with every optional setting. If
+/// `with_domain` is false, this stack has no custom domain name.
 fn resources(with_domain: bool) -> Vec<Value> {
     let mut settings = settings::everything();
     if !with_domain {

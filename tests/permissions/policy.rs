@@ -50,7 +50,6 @@ impl Statement {
         }
     }
 
-    /// Reads the statements of a policy document.
     pub(crate) fn read_document(resolver: Resolver<'_>, document: &Value) -> Vec<Self> {
         let statements = document["Statement"].as_array().unwrap().iter();
         statements

@@ -7,7 +7,6 @@ use serde_json::Value;
 pub(crate) const ACCOUNT: &str = "111122223333";
 pub(crate) const REGION: &str = "us-east-1";
 
-/// The resources of one template.
 #[derive(Clone, Copy)]
 pub(crate) struct Resolver<'a> {
     /// The stack's name, the prefix of the names that CloudFormation generates.

@@ -10,11 +10,8 @@ use xtask::render;
 use crate::evaluator::{Principal, Request};
 use crate::policy::Statement;
 
-/// The role that CloudFormation assumes.
 pub(crate) const CLOUDFORMATION_ROLE: &str = "CloudFormationRole";
-/// The roles that detect drift.
 pub(crate) const DRIFT_ROLES: [&str; 3] = ["DeployRole", "PlanRole", "ReadRole"];
-/// All pipeline roles of an environment.
 pub(crate) const PIPELINE_ROLES: [&str; 5] = [
     CLOUDFORMATION_ROLE,
     "DeployRole",
@@ -29,7 +26,7 @@ pub(crate) fn pipeline(settings: Settings) -> Value {
     template.as_value().clone()
 }
 
-/// Returns two pipeline templates of prod, each after whether the stack has a custom domain name.
+/// Returns two pipeline templates of prod. The `bool` is true if the service has a custom domain name.
 pub(crate) fn pipelines() -> [(bool, Value); 2] {
     [
         (false, pipeline(Environment::Prod.settings())),

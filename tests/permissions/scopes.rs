@@ -11,7 +11,6 @@ use xtask::workspace;
 use crate::policy::Statement;
 use crate::roles::{PIPELINE_ROLES, pipelines};
 
-/// The actions of one service.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ServiceActions {
@@ -37,7 +36,6 @@ struct Group {
     only_with_domain: bool,
 }
 
-/// The scope of one action.
 #[derive(Default)]
 struct Scope {
     /// The formats that the action's resources must include.

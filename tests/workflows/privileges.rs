@@ -44,7 +44,6 @@ const SHELL_WORDS: [&str; 11] = [
 /// The command that compares digests, before a downloaded program runs.
 const COMPARISON: &str = "sha256sum --check --strict";
 
-/// Returns the permissions of a job's token.
 fn permissions(job: &Job) -> Map<String, Value> {
     let own = &job.body["permissions"];
     let permissions = if own.is_null() {
@@ -188,7 +187,6 @@ fn the_job_that_builds_has_no_credentials_and_no_cache() {
     }
 }
 
-/// Returns a job of `deploy.yml`.
 fn job(name: &str) -> Job {
     let found = jobs()
         .into_iter()

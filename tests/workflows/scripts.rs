@@ -47,7 +47,7 @@ fn job(file: &str, name: &str) -> Job {
     found.unwrap_or_else(|| panic!("{file} has no job {name}"))
 }
 
-/// `tests/deploy/without_checkout.rs` runs this script of `rollback.yml`.
+/// `tests/deploy/without_checkout.rs` tests the script of `rollback.yml`.
 #[test]
 fn the_nightly_and_the_rollback_workflow_fetch_the_binary_with_the_same_script() {
     let step = "Fetch the binary of the last deployment";

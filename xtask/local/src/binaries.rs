@@ -10,7 +10,6 @@ use contract::Function;
 use tempfile::TempDir;
 use xtask::cargo::{self, Profile};
 
-/// The binary of each function.
 pub(crate) type Binaries = BTreeMap<Function, Binary>;
 
 #[derive(Debug, Clone)]

@@ -10,13 +10,11 @@ use tokio::net::TcpListener;
 use crate::server::own_addresses;
 use crate::tls::Certificate;
 
-/// The path of the page.
 pub(crate) const PAGE_PATH: &str = "/_local/";
 
 pub(crate) struct Endpoint {
     /// The address of the listener.
     bound: SocketAddr,
-    /// The addresses of this machine.
     addresses: Vec<IpAddr>,
     certificate: Option<Certificate>,
     /// The token of the page, random for each run.
@@ -51,7 +49,6 @@ impl Endpoint {
         !self.bound.ip().to_canonical().is_loopback()
     }
 
-    /// Returns the base URL of the API.
     pub(crate) fn url(&self) -> String {
         let mut ip = self.bound.ip();
         if ip.is_unspecified() {

@@ -22,7 +22,6 @@ const NETWORK_VARIABLES: [&str; 9] = [
     "no_proxy",
 ];
 
-/// The source of the prices.
 #[derive(Debug)]
 pub(crate) enum Provider {
     /// The built-in feed, with the faults of its two providers.

@@ -25,7 +25,7 @@ pub(crate) const EMITTED: [&str; 4] = [
     PROVIDER_FAILURES,
 ];
 
-/// The age at which a measurement is dropped. The periods of every alarm together are shorter.
+/// The age at which a measurement is dropped. No alarm evaluates older measurements.
 const MAX_AGE: Duration = Duration::from_mins(20);
 
 /// The largest number of measurements, so that a load test does not fill the memory.
@@ -74,7 +74,6 @@ pub(crate) struct Measurement {
     pub(crate) value: f64,
 }
 
-/// A metric of CloudWatch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Metric {
     pub(crate) namespace: &'static str,
@@ -92,8 +91,7 @@ pub(crate) struct Process {
 }
 
 impl Recent {
-    /// Registers a new process of a function.
-    pub(crate) fn process(recent: &Arc<Self>, function: &'static str) -> Process {
+    pub(crate) fn register_process(recent: &Arc<Self>, function: &'static str) -> Process {
         let mut invocations = recent.lock();
         invocations.last_process += 1;
         Process {
@@ -256,8 +254,8 @@ mod tests {
     #[test]
     fn each_process_adds_its_lines_to_its_own_invocation() {
         let recent = Arc::new(Recent::default());
-        let first = Recent::process(&recent, "api");
-        let second = Recent::process(&recent, "update");
+        let first = Recent::register_process(&recent, "api");
+        let second = Recent::register_process(&recent, "update");
         first.add_line("before every invocation");
         first.begin(&event("/prices", "symbols=BTC"));
         second.begin(&json!({}));
@@ -281,7 +279,7 @@ mod tests {
     #[test]
     fn the_oldest_invocations_and_the_last_lines_are_dropped() {
         let recent = Arc::new(Recent::default());
-        let process = Recent::process(&recent, "api");
+        let process = Recent::register_process(&recent, "api");
         for _ in 0..=MAX_INVOCATIONS {
             process.begin(&event("/", ""));
             (0..=MAX_LINES).for_each(|_| process.add_line("line"));

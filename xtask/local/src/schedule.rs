@@ -12,7 +12,6 @@ use xtask::output;
 
 use crate::lambda::Function;
 
-/// A schedule that invokes a function.
 pub(crate) struct Schedule {
     pub(crate) function: Arc<Function>,
     /// The time from the start of one run to the start of the next.

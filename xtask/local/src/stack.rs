@@ -26,8 +26,8 @@ use crate::schedule::Schedule;
 use crate::server::Server;
 use crate::table::Table;
 
-/// The longest wait for the first update. With the built-in feed, an update is much faster. A real
-/// provider can be slower, but the service already responds without prices.
+/// The longest wait for the first update. With the built-in feed, an update is much faster. With a slow
+/// provider, the stack starts without prices.
 const FIRST_UPDATE_WAIT: Duration = Duration::from_millis(1500);
 
 pub(crate) struct LocalStack {
@@ -106,7 +106,6 @@ impl LocalStack {
         &self.key
     }
 
-    /// Returns the base URL of the DynamoDB API.
     pub(crate) fn table_endpoint(&self) -> &str {
         self.table.endpoint()
     }

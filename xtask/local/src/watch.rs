@@ -24,10 +24,8 @@ use crate::stack::LocalStack;
 /// some save several files at once.
 const QUIET: Duration = Duration::from_millis(50);
 
-/// The folder of the functions' packages.
 const FUNCTIONS: &str = "functions";
 
-/// A watch on the sources of the functions.
 pub(crate) struct Sources {
     changes: UnboundedReceiver<PathBuf>,
     /// Ends the watch when it is dropped.

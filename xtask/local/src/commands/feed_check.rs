@@ -89,7 +89,7 @@ async fn check_providers(settings: UpdateSettings, format: OutputFormat) -> anyh
     Err(Failure::new(format!("no price from {}", failed.join(" and "))).into())
 }
 
-/// Calls a provider once, without retries. Returns true if it returned a price.
+/// Calls a provider once, without retries. Returns true if the provider returned a price.
 async fn check_provider(
     mut source: Source,
     url: &str,

@@ -98,7 +98,7 @@ async fn invoke(
     invoke_once(&plan, binaries, &table, function, event).await
 }
 
-/// Starts a function, invokes it and stops it. The stop waits until the function's log is printed.
+/// Starts a function, invokes it once and stops it. The whole log of the function is printed.
 async fn invoke_once(
     plan: &Plan,
     binaries: &Binaries,

@@ -124,7 +124,7 @@ async fn serve(
 pub(super) struct LocalReady<'a> {
     /// The base URL of the API.
     pub(super) url: &'a str,
-    /// A new API key, which only the page also shows.
+    /// A new API key. Only this line and the page show the key.
     pub(super) api_key: &'a str,
     /// The URL of the table's DynamoDB API.
     pub(super) table_endpoint: &'a str,

@@ -20,7 +20,7 @@ const RETRY_AFTER: &str = "60";
 /// The pause between two bytes of a slow response.
 const DRIP_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The age of old prices in seconds: these prices are stale.
+/// The age of old prices in seconds. Prices of this age are stale.
 const OLD_SECONDS: i64 = 60 * 60;
 
 /// One chunk of an endless body.
@@ -29,17 +29,14 @@ const CHUNK: &[u8] = &[b' '; 64 * 1024];
 /// JSON pointers from a coin in a response to its values.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pointers {
-    /// The price, a number.
     pub(super) price: &'static str,
-    /// The price in euros, a number.
     pub(super) euros: &'static str,
-    /// The volume of 24 hours, a number.
     pub(super) volume: &'static str,
     /// The price's time: seconds since the epoch, or text as in RFC 3339.
     pub(super) time: &'static str,
 }
 
-/// The faults of one provider. Its responses take the faults in turn, again and again.
+/// The faults of one provider. Its responses have the faults in turn. The first fault follows the last.
 #[derive(Debug, Default)]
 pub struct Faults(Mutex<Sequence>);
 

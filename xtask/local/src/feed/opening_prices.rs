@@ -1,5 +1,5 @@
 //! The prices and rates at which the feed's random walk starts. A coin without a line here starts at one
-//! dollar, and so does the dollar's rate in a currency without a line.
+//! dollar, and a currency without a line at the rate 1.
 
 /// The data of a coin before the first step of the random walk, in US dollars.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -12,7 +12,7 @@ use shared::timestamp::Timestamp;
 use super::opening_prices::{OpeningPrice, opening_price, opening_rate};
 
 /// The largest step of one second, as a share of the price. Steps are uniform random values. In a day,
-/// they move a price by some 3 percent, like Bitcoin's price.
+/// the steps move a price by some 3 percent, like Bitcoin's price.
 const MAX_STEP: f64 = 0.000_2;
 
 /// The largest step of one second for a rate. In a day, the steps move a rate by some 0.5 percent.
@@ -102,8 +102,7 @@ impl Walk {
     }
 
     /// Returns the samples before the present slot, the newest first: all samples of the last 25 hours,
-    /// and from earlier days the last sample of every two hours. The charts show no other samples, and
-    /// the start of the local stack has to write fewer items.
+    /// and from earlier days the last sample of every two hours. The charts show no other samples.
     fn past(&self, present: Slot) -> Vec<(Slot, f64)> {
         let ages = (0..).map(|age: u32| present.start().minus_seconds(age * SLOT_SECONDS));
         let samples = ages.zip(self.samples.iter().rev()).enumerate().skip(1);

@@ -27,7 +27,6 @@ const SECOND_PATH: &str = "/v1";
 /// The seed of the random walk. It is fixed, so that another run can reproduce an odd price.
 const SEED: u64 = 1;
 
-/// A running feed.
 pub struct FeedServer {
     first_url: String,
     second_url: String,
@@ -81,7 +80,6 @@ impl FeedServer {
         })
     }
 
-    /// Stops the server.
     pub async fn stop(self) {
         self.server.stop().await;
     }

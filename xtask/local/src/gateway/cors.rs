@@ -14,7 +14,6 @@ use crate::plan;
 
 const ANY_ORIGIN: HeaderValue = HeaderValue::from_static("*");
 
-/// The headers of an API's `CorsConfiguration`.
 pub(super) struct Cors {
     /// The headers of the response to a preflight request.
     pub(super) preflight: HeaderMap,
@@ -44,7 +43,7 @@ impl Cors {
         })
     }
 
-    /// Removes the function's CORS headers from its response, and adds the gateway's.
+    /// Replaces the CORS headers of a function's response with the gateway's CORS headers.
     pub(super) fn apply(&self, request: &HeaderMap, response: &mut HeaderMap) {
         let names: Vec<_> = response.keys().cloned().collect();
         for name in names {

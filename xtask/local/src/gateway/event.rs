@@ -1,7 +1,7 @@
 //! The event of a request: API Gateway's payload format 2.0
 //! (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>).
-//! Members that no function reads are left out: the cookies, the parameters, and in the request context
-//! the time and the ids of the API.
+//! Members that no function reads are left out: the cookies, the parsed parameters, the time, and the
+//! ids and the domain of the API.
 
 use std::net::IpAddr;
 
@@ -31,7 +31,6 @@ pub(super) fn decoded_path(parts: &Parts) -> String {
 }
 
 impl Received<'_> {
-    /// Returns the event for the function of a route.
     pub(super) fn event(&self, route_key: &str) -> Value {
         let parts = self.parts;
         let path = decoded_path(parts);

@@ -140,7 +140,6 @@ impl Gateway {
         response
     }
 
-    /// Invokes the function of the route.
     async fn invoke(&self, received: &Received<'_>) -> Response<Body> {
         let method = received.parts.method.as_str();
         let path = event::decoded_path(received.parts);

@@ -46,7 +46,6 @@ pub(super) fn from_function(response: Value) -> Option<Response<Body>> {
     Some(response)
 }
 
-/// Returns a response of the gateway itself.
 pub(super) fn from_gateway(status: StatusCode, message: &str) -> Response<Body> {
     let mut response = Response::new(Body::from(json!({"message": message}).to_string()));
     *response.status_mut() = status;

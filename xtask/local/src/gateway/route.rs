@@ -18,7 +18,6 @@ pub(super) enum RouteKey {
     Default,
 }
 
-/// A segment of a route's path.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Segment {
     Literal(String),

@@ -88,7 +88,7 @@ impl Instance {
             .await
             .context("starting a Lambda Runtime API")?;
         let name = config.function.name();
-        let process = Recent::process(&config.recent, name);
+        let process = Recent::register_process(&config.recent, name);
         let table_port = config
             .own_table
             .map(|table| TablePort::open(table, process.clone()))
@@ -154,7 +154,6 @@ impl Instance {
         is_running && !self.broken && self.invocations_left > 0
     }
 
-    /// Returns true if the instance was started with this configuration.
     pub(super) fn has_config(&self, config: &Arc<FunctionConfig>) -> bool {
         Arc::ptr_eq(&self.config, config)
     }

@@ -13,9 +13,9 @@ use super::{Function, FunctionConfig};
 use crate::plan::{FunctionPlan, Pool};
 
 /// Returns a function whose binary is `fixtures/runtime.bash`. A word in the event selects what the
-/// function does: `fail` returns an error, `crash` exits without a response, `leave` responds with the
-/// pid and exits, `hang` never responds, and `wait` responds when a file exists. Any other event becomes
-/// part of the response. In the environment `broken`, the function exits at its start.
+/// function does: `fail` returns an error, `crash` exits without a response, and `leave` responds with
+/// the pid and exits. `hang` never responds, and `wait` responds when a file exists. Any other event
+/// becomes part of the response. In the environment `broken`, the function exits at its start.
 pub(crate) fn config(timeout: Duration, environment: &str) -> FunctionConfig {
     let fixture = "src/lambda/fixtures/runtime.bash";
     FunctionConfig {

@@ -13,7 +13,6 @@ use serde_json::{Value, json};
 use super::metric_math;
 use crate::recent::{EMITTED, Measurement, Metric};
 
-/// An alarm of the template.
 pub(super) struct Alarm {
     name: String,
     description: String,

@@ -37,7 +37,6 @@ impl Items {
         }
     }
 
-    /// Reads the whole table.
     pub(super) async fn read(&self) -> anyhow::Result<Value> {
         let mut kinds: BTreeMap<String, Vec<Item>> = BTreeMap::new();
         let scan = self.client.scan().table_name(&self.table);

@@ -2,7 +2,7 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html>
 
-type Value = Result<Option<f64>, String>;
+type Evaluation = Result<Option<f64>, String>;
 
 /// Evaluates an expression. `metric` returns the value of an id, or `None` for missing data. Arithmetic
 /// and comparisons treat missing data as 0.
@@ -10,7 +10,7 @@ type Value = Result<Option<f64>, String>;
 /// # Errors
 ///
 /// Fails if the expression uses a part of metric math that this module lacks.
-pub(crate) fn evaluate(expression: &str, metric: &dyn Fn(&str) -> Option<f64>) -> Value {
+pub(crate) fn evaluate(expression: &str, metric: &dyn Fn(&str) -> Option<f64>) -> Evaluation {
     let mut parser = Parser {
         rest: expression,
         metric,
@@ -28,7 +28,7 @@ struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
-    fn comparison(&mut self) -> Value {
+    fn comparison(&mut self) -> Evaluation {
         let left = self.sum()?;
         for (operator, holds) in [
             (">=", f64::ge as fn(&f64, &f64) -> bool),
@@ -44,7 +44,7 @@ impl<'a> Parser<'a> {
         Ok(left)
     }
 
-    fn sum(&mut self) -> Value {
+    fn sum(&mut self) -> Evaluation {
         let mut left = self.product()?;
         loop {
             if self.take("+") {
@@ -57,7 +57,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn product(&mut self) -> Value {
+    fn product(&mut self) -> Evaluation {
         let mut left = self.atom()?;
         loop {
             if self.take("*") {
@@ -72,7 +72,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn atom(&mut self) -> Value {
+    fn atom(&mut self) -> Evaluation {
         if self.take("(") {
             let value = self.comparison()?;
             self.expect(")")?;

@@ -45,7 +45,6 @@ pub struct FunctionPlan {
     pub(crate) timeout: Duration,
     /// MB, for a variable that the function reads. The local stack does not limit memory.
     pub(crate) memory_mb: u32,
-    /// The environment variables of the template.
     pub environment: BTreeMap<String, String>,
     pub(crate) pool: Pool,
 }
@@ -117,11 +116,11 @@ impl Plan {
             .render()
             .context("rendering the template of dev")?;
         let template = Template::new(rendered.as_value())?;
-        let functions = functions(&template)?;
+        let functions = read_functions(&template)?;
         Ok(Plan {
-            table: table(&template)?,
-            api: api(&template, &functions)?,
-            schedule: schedule(&template, &functions)?,
+            table: read_table(&template)?,
+            api: read_api(&template, &functions)?,
+            schedule: read_schedule(&template, &functions)?,
             functions,
         })
     }
@@ -165,7 +164,7 @@ const CREATE_TABLE_PROPERTIES: [&str; 4] = [
     "BillingMode",
 ];
 
-fn table(template: &Template<'_>) -> anyhow::Result<TablePlan> {
+fn read_table(template: &Template<'_>) -> anyhow::Result<TablePlan> {
     let table: TableProperties = template.only("AWS::DynamoDB::Table")?;
     let name = template.text(&table.table_name)?;
     let mut create = Map::from_iter([("TableName".to_owned(), json!(name))]);
@@ -198,7 +197,7 @@ struct FunctionEnvironment {
     variables: BTreeMap<String, Value>,
 }
 
-fn functions(template: &Template<'_>) -> anyhow::Result<BTreeMap<Function, FunctionPlan>> {
+fn read_functions(template: &Template<'_>) -> anyhow::Result<BTreeMap<Function, FunctionPlan>> {
     let mut functions = BTreeMap::new();
     for (id, properties) in template.all::<FunctionProperties>("AWS::Lambda::Function")? {
         let name = template.text(&properties.function_name)?;
@@ -254,7 +253,7 @@ struct RouteProperties {
     target: Value,
 }
 
-fn api(
+fn read_api(
     template: &Template<'_>,
     functions: &BTreeMap<Function, FunctionPlan>,
 ) -> anyhow::Result<ApiPlan> {
@@ -300,7 +299,7 @@ struct ScheduleTarget {
     input: Value,
 }
 
-fn schedule(
+fn read_schedule(
     template: &Template<'_>,
     functions: &BTreeMap<Function, FunctionPlan>,
 ) -> anyhow::Result<SchedulePlan> {
