@@ -12,7 +12,7 @@ pub struct Artifacts {
 }
 
 impl Artifacts {
-    /// Returns digests of zeros, for snapshots, which must not change with the code.
+    /// Returns digests of zeros for template snapshots, which must not change when the code does.
     pub const fn placeholder() -> Self {
         Artifacts {
             api: Sha256Digest::ZERO,
@@ -21,7 +21,6 @@ impl Artifacts {
         }
     }
 
-    /// Returns the digest of a function's zip.
     pub const fn digest(&self, function: Function) -> Sha256Digest {
         match function {
             Function::Api => self.api,

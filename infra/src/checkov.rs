@@ -1,7 +1,7 @@
-//! Suppressions of checkov findings. Each suppression is in the file of its resource; the
-//! templates do not contain any.
+//! Suppressions of findings of checkov, a scanner of templates. The file of a resource declares
+//! the suppressions of the resource. The templates contain none.
 
-/// A suppression: the reason why a finding is not fixed.
+/// A finding that is not fixed, and the reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Suppression {
     /// The id of the check, such as `CKV_AWS_119`.
@@ -11,7 +11,7 @@ pub struct Suppression {
     pub reason: &'static str,
 }
 
-/// The resources of a suppression.
+/// The resources to which a suppression applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subject {
     /// Every resource of a type.

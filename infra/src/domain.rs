@@ -4,7 +4,6 @@ use cfn::resources::acm::CertificateArn;
 use cfn::resources::host_name::HostName;
 use cfn::resources::route53::HostedZoneId;
 
-/// A custom domain name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CustomDomain {
     pub name: HostName,
@@ -19,7 +18,8 @@ pub struct CustomDomain {
 pub enum Dns {
     /// The stack, which creates a record in this hosted zone.
     Route53(HostedZoneId),
-    /// The operator, who creates a CNAME record to the output `ApiDomainTarget`.
+    /// The operator, who creates a CNAME record that points to the stack's output
+    /// `ApiDomainTarget`.
     Elsewhere,
 }
 

@@ -35,17 +35,15 @@ impl Environment {
     /// All environments in the order of deployment.
     pub const ALL: [Environment; 3] = [Environment::Dev, Environment::Staging, Environment::Prod];
 
-    /// Returns the name, which is a part of the resource names.
+    /// Returns the name, which all resource names contain.
     pub const fn name(self) -> &'static str {
         contract::ENVIRONMENTS[self as usize]
     }
 
-    /// Returns the tags of the environment's stacks and resources.
     pub fn tags(self) -> Tags {
         Tags::new([("Project", contract::PROJECT), ("Environment", self.name())])
     }
 
-    /// Returns the settings.
     pub const fn settings(self) -> Settings {
         match self {
             Environment::Dev => DEV,
@@ -82,28 +80,26 @@ impl FromStr for Environment {
     }
 }
 
-/// The settings of an environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     pub environment: Environment,
-    /// The account and Region. Until staging and prod are bound, commands that change them fail,
-    /// except on a loopback endpoint.
+    /// The account and Region. Staging and prod must be bound: a command that changes an unbound
+    /// one fails, unless the AWS endpoint is on this machine.
     pub place: Place,
     pub architecture: Architecture,
     pub api: ApiSettings,
     pub update: FunctionSettings,
     pub rate_limit_per_minute: RequestsPerMinute,
     pub cache_ttl_seconds: FreshSeconds,
-    /// The rate of the updates.
+    /// The interval between two runs of the update function.
     pub schedule: Rate,
-    /// The base URL of the first price provider's API; the function has a default.
+    /// The base URL of the first price provider's API; `None` for the update function's default.
     pub external_api_url: Option<&'static str>,
     pub external_api_key: ApiKey,
-    /// The base URL of the second price provider's API, or `none` for no second provider; the
-    /// function has a default.
+    /// The base URL of the second price provider's API; `None` for the update function's default.
+    /// The text `none` turns the second provider off.
     pub second_api_url: Option<&'static str>,
     pub second_api_key: ApiKey,
-    /// The custom domain name of the API.
     pub domain: Option<CustomDomain>,
     pub log_level: LogLevel,
     pub log_retention: RetentionInDays,
@@ -113,31 +109,30 @@ pub struct Settings {
     pub alarms: bool,
     /// The probe of the public URL, which detects outages even without clients.
     pub probe: Probe,
-    /// The recipient of alarms. Without one, a deploy of an environment with alarms fails,
-    /// except on a loopback endpoint.
+    /// The recipient of alarms. With alarms and without a recipient, a deploy fails, unless the AWS
+    /// endpoint is on this machine.
     pub notification: Option<Notification>,
     pub traffic_shifting: TrafficShifting,
     pub rollout_alarms: RolloutAlarms,
     pub throttling: Throttling,
-    /// The maximum throughput of the table, and separately of its index.
+    /// The maximum throughput of the table, and again of its index.
     pub table_throughput: OnDemandThroughput,
 }
 
 bounded! {
-    /// The requests per minute of an API key, in the bounds of the API function.
+    /// The rate limit of an API key in requests per minute. The API function has the same bounds.
     RequestsPerMinute: 1..=contract::MAX_REQUESTS_PER_MINUTE.get()
 }
 bounded! {
-    /// The seconds after the fetch during which a price is fresh, in the bounds of the API
-    /// function; at most a day.
+    /// The seconds for which a fetched price is fresh, at most a day. The API function has the same
+    /// bounds.
     FreshSeconds: 1..=contract::MAX_CACHE_TTL_SECONDS
 }
 bounded! {
-    /// The timeout of a request in seconds: API Gateway waits for 30.
+    /// The timeout of the API function in seconds. API Gateway waits one second longer, at most 30.
     RequestTimeout: 1..=29
 }
 
-/// The limits of the API function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ApiSettings {
     pub memory: MemorySize,
@@ -153,7 +148,6 @@ impl From<ApiSettings> for FunctionSettings {
     }
 }
 
-/// The limits of a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FunctionSettings {
     pub memory: MemorySize,
@@ -170,7 +164,6 @@ pub enum Protection {
     Full,
 }
 
-/// The probe of the public URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Probe {
     Off,
@@ -178,7 +171,6 @@ pub enum Probe {
     EveryMinute,
 }
 
-/// The recipient of alarms.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notification {
     /// An e-mail address, whose owner must confirm the subscription.
@@ -197,16 +189,12 @@ impl Notification {
     pub const SETTING_WITHOUT_RECIPIENT: &str =
         "notification: Some(Notification::NobodyOnPurpose),";
 
-    /// Creates an e-mail recipient; for constants.
-    ///
     /// # Panics
     /// If the address is not valid. In a constant, that is a compile error.
     pub const fn email(address: &'static str) -> Self {
         Notification::Email(EmailAddress::new(address))
     }
 
-    /// Creates an HTTPS recipient; for constants.
-    ///
     /// # Panics
     /// If the URL is not valid. In a constant, that is a compile error.
     pub const fn https(url: &'static str) -> Self {
@@ -219,7 +207,7 @@ impl Notification {
 pub enum TrafficShifting {
     /// The alias moves at once.
     None,
-    /// CodeDeploy shifts the traffic, and shifts it back on an alarm.
+    /// CodeDeploy shifts the traffic, and shifts the traffic back if an alarm is raised.
     CodeDeploy {
         config: DeploymentConfig,
         pre_traffic_check: PreTrafficCheck,
@@ -249,12 +237,11 @@ pub enum RolloutAlarms {
 pub struct Throttling {
     /// Requests per second.
     pub rate: ThrottlingLimit,
-    /// The number of requests above the rate that a burst may have.
+    /// Requests at the same moment: the size of API Gateway's token bucket.
     pub burst: ThrottlingLimit,
 }
 
 impl Settings {
-    /// Returns the tags of the environment's stacks and resources.
     pub fn tags(&self) -> Tags {
         self.environment.tags()
     }
@@ -275,7 +262,6 @@ impl Settings {
         )
     }
 
-    /// Returns true if the stack has this function.
     pub fn has_function(&self, function: Function) -> bool {
         match function {
             Function::Api | Function::Update => true,
@@ -283,7 +269,6 @@ impl Settings {
         }
     }
 
-    /// Returns the setting of a price provider's API key.
     pub const fn api_key(&self, key: ProviderKey) -> &ApiKey {
         match key {
             ProviderKey::External => &self.external_api_key,
@@ -291,7 +276,6 @@ impl Settings {
         }
     }
 
-    /// Returns the setting of a price provider's API key for a change.
     pub const fn api_key_mut(&mut self, key: ProviderKey) -> &mut ApiKey {
         match key {
             ProviderKey::External => &mut self.external_api_key,
@@ -332,8 +316,8 @@ const DEV: Settings = Settings {
         rate: ThrottlingLimit::new(50),
         burst: ThrottlingLimit::new(100),
     },
-    // At the throttling rate, each request reads at most 20 prices of one unit and a key, and
-    // writes one count.
+    // At least twice the units that requests need at the throttling rate: a request reads at most
+    // 12.5 units and writes at most 2 (docs/scale.md).
     table_throughput: OnDemandThroughput {
         max_read_request_units: RequestUnits::new(2_000),
         max_write_request_units: RequestUnits::new(200),
@@ -385,7 +369,7 @@ mod tests {
     use cfn::resources::host_name::HostName;
     use cfn::resources::secretsmanager::SecretVersion;
 
-    /// Returns a value and its source text, to prove that a line in a hint compiles.
+    /// Expands to a value and its source text, to prove that a line in a hint compiles.
     macro_rules! with_source {
         ($name:ident: $value:expr) => {
             (
@@ -410,10 +394,11 @@ mod tests {
         assert_eq!(NO_RECIPIENT.0, Some(Notification::NobodyOnPurpose));
     }
 
-    /// A setting with a destructor would not compile here, nor in `PROD` once `STAGING` sets it.
+    /// If a setting had a destructor, `EXTENDED` would not compile, nor would `PROD` if `STAGING`
+    /// had that setting.
     #[test]
-    fn staging_may_have_any_setting_although_prod_extends_it() {
-        const SET: Settings = Settings {
+    fn a_constant_can_extend_staging_with_any_setting() {
+        const STAGING_WITH_SETTINGS: Settings = Settings {
             place: Place::bound("111122223333", "eu-central-1"),
             notification: Some(Notification::https("https://example.com/hook")),
             external_api_url: Some("https://pro-api.coingecko.com/api/v3"),
@@ -429,12 +414,12 @@ mod tests {
             }),
             ..STAGING
         };
-        const NEXT: Settings = Settings {
+        const EXTENDED: Settings = Settings {
             environment: Environment::Prod,
             notification: Some(Notification::email("ops@example.com")),
-            ..SET
+            ..STAGING_WITH_SETTINGS
         };
-        assert_eq!(NEXT.place, SET.place);
-        assert_ne!(NEXT.notification, SET.notification);
+        assert_eq!(EXTENDED.place, STAGING_WITH_SETTINGS.place);
+        assert_ne!(EXTENDED.notification, STAGING_WITH_SETTINGS.notification);
     }
 }

@@ -11,14 +11,14 @@ pub use contract::PROJECT;
 /// [`pipeline_stack`] replace it.
 pub const OLDER_PIPELINE_STACK: &str = "crypto-watch-pipeline";
 
-/// The stack of GitHub's identity provider, which an account has once.
+/// The stack of the identity provider for GitHub. An account can have only one such provider.
 pub const IDENTITY_PROVIDER_STACK: &str = "crypto-watch-identity-provider";
 
 /// The Region of [`IDENTITY_PROVIDER_STACK`].
 pub const IDENTITY_PROVIDER_REGION: &str = "us-east-1";
 
-/// The key prefix of templates in the artifact bucket. Only older revisions upload templates;
-/// the pipeline's roles still permit that.
+/// The key prefix of templates in the artifact bucket. Only older revisions of `cargo xtask` upload
+/// templates. The pipeline's roles still allow these uploads.
 pub const TEMPLATES_PREFIX: &str = "templates/";
 
 /// The key prefix of deployment records in the artifact bucket.
@@ -27,12 +27,11 @@ pub const RECORDS_PREFIX: &str = "deployments/";
 /// The key prefix of command-line binaries in the artifact bucket.
 pub const COMMAND_LINES_PREFIX: &str = "command-line/";
 
-/// The middle parts of the names of the alarms that stop a rollout.
+/// The alarms that stop a rollout, by the middle part of their names.
 pub(crate) const ROLLOUT_ALARMS: [&str; 3] = ["api-errors", "api-throttles", "api-5xx"];
 
-/// Returns the name of a resource whose kind has no function of its own in this module:
-/// `{project}-{what}-{environment}`.
-pub fn of(environment: Environment, what: &str) -> String {
+/// Returns `{project}-{what}-{environment}`, the form of most names.
+pub fn resource(environment: Environment, what: &str) -> String {
     format!("{PROJECT}-{what}-{environment}")
 }
 
@@ -43,41 +42,39 @@ pub fn stack(environment: Environment) -> String {
 
 /// Returns the name of the stack with the artifact bucket.
 pub fn artifacts_stack(environment: Environment) -> String {
-    of(environment, "artifacts")
+    resource(environment, "artifacts")
 }
 
 /// Returns the name of the stack with the permissions boundary.
 pub fn boundary_stack(environment: Environment) -> String {
-    of(environment, "boundary")
+    resource(environment, "boundary")
 }
 
 /// Returns the name of the stack with the pipeline's roles.
 pub fn pipeline_stack(environment: Environment) -> String {
-    of(environment, "pipeline")
+    resource(environment, "pipeline")
 }
 
-/// Returns the name of the managed policy that is the permissions boundary. The name contains
-/// the Region, because IAM's names are unique in an account and the stack is regional.
+/// Returns the name of the managed policy that is the permissions boundary. The name contains the
+/// Region: each Region can have such a stack, and the names of policies are unique in the account.
 pub fn boundary_policy(environment: Environment, region: &str) -> String {
     format!("{}-{region}", boundary_stack(environment))
 }
 
 /// Returns the name of the role that CloudFormation assumes for the pipeline's deploys.
 pub fn cloudformation_role(environment: Environment) -> String {
-    of(environment, "cloudformation")
+    resource(environment, "cloudformation")
 }
 
-/// Returns the name of the table.
 pub fn table(environment: Environment) -> String {
-    of(environment, "data")
+    resource(environment, "data")
 }
 
-/// Returns the name of a function.
 pub fn function(function: Function, environment: Environment) -> String {
-    of(environment, function.name())
+    resource(environment, function.name())
 }
 
-/// Returns the name of a function's log group, which is Lambda's default name.
+/// Returns the name of a function's log group: the name that Lambda uses by default.
 pub fn function_log_group(function: Function, environment: Environment) -> String {
     format!("/aws/lambda/{}", self::function(function, environment))
 }
@@ -85,42 +82,39 @@ pub fn function_log_group(function: Function, environment: Environment) -> Strin
 /// Returns the name of the API's access log group. With the prefix `/aws/vendedlogs/`, the log
 /// group does not count toward the size limit of CloudWatch Logs resource policies.
 pub fn access_log_group(environment: Environment) -> String {
-    format!("/aws/vendedlogs/{}", of(environment, "api"))
+    format!("/aws/vendedlogs/{}", resource(environment, "api"))
 }
 
 /// Returns the name of the dead-letter queue of the updates.
 pub fn dead_letters(environment: Environment) -> String {
-    of(environment, "update-dead-letters")
+    resource(environment, "update-dead-letters")
 }
 
-/// Returns the name of the deployment group that shifts a function's traffic.
+/// Returns the name of the CodeDeploy deployment group that shifts a function's traffic.
 pub fn deployment_group(function: Function, environment: Environment) -> String {
-    of(environment, function.name())
+    resource(environment, function.name())
 }
 
-/// Returns the name of the secret with a price provider's API key. No stack creates the
-/// secret.
+/// Returns the name of the secret with a price provider's API key. An operator creates the secret.
 pub fn secret(environment: Environment, key: ProviderKey) -> String {
     format!("{PROJECT}/{environment}/{}", key.name())
 }
 
-/// Returns the names of the alarms that stop a rollout.
 pub fn rollout_alarms(environment: Environment) -> [String; 3] {
-    ROLLOUT_ALARMS.map(|what| of(environment, what))
+    ROLLOUT_ALARMS.map(|what| resource(environment, what))
 }
 
-/// Returns the name of the artifact bucket.
 pub fn artifact_bucket(environment: Environment, account_id: &str, region: &str) -> String {
     format!("{}-{account_id}-{region}", artifacts_stack(environment))
 }
 
-/// Returns the key of a command-line binary in the artifact bucket, from its digest.
+/// Returns the key of a command-line binary in the artifact bucket.
 pub fn command_line_key(digest: &cfn::Sha256Digest) -> String {
     format!("{COMMAND_LINES_PREFIX}{digest}")
 }
 
-/// Returns the key of a zip in the artifact bucket, from its digest: equal zips are the same
-/// object, so a deploy does not upload a zip twice.
+/// Returns the key of a zip in the artifact bucket. The key contains the digest, so equal zips are
+/// the same object, and a deploy does not upload a zip twice.
 pub fn artifact_key(function: Function, digest: &cfn::Sha256Digest) -> String {
     format!("{}/{digest}.zip", function.name())
 }

@@ -5,22 +5,21 @@ use std::fmt;
 use cfn::checked_text;
 use cfn::text::{has_only, skip_all};
 
-/// The accounts and Regions to which an environment may be deployed. A stack name such as
-/// `crypto-watch-prod` is unique only in one account and Region, so a deploy with a wrong
-/// `AWS_REGION` would create a second prod.
+/// The accounts and Regions to which an environment may be deployed. A stack name is unique only
+/// in one account and Region. So a deploy with a wrong `AWS_REGION` would create a second prod.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
     /// Any account and Region, for an environment without data to protect.
     Anywhere,
-    /// One account and Region.
-    Bound { account: AccountId, region: Region },
+    Bound {
+        account: AccountId,
+        region: Region,
+    },
 }
 
 impl Place {
-    /// Binds an environment to an account and a Region; for constants.
-    ///
     /// # Panics
-    /// If one of them is not valid. In a constant, that is a compile error.
+    /// If the account or the Region is not valid. In a constant, that is a compile error.
     pub const fn bound(account: &'static str, region: &'static str) -> Self {
         Place::Bound {
             account: AccountId::new(account),
@@ -60,8 +59,7 @@ checked_text! {
     NotARegion: "a region's name has lower-case words and a number, such as eu-central-1"
 }
 
-/// A Region's name has at least two words of letters and a number at the end, such as
-/// `us-gov-west-1`
+/// Returns true if the text is at least two words of letters and a number, such as `us-gov-west-1`
 /// (<https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.html>).
 const fn is_region(text: &[u8]) -> bool {
     let mut rest = text;
@@ -99,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_region_name_has_words_and_a_number() {
+    fn a_region_name_has_at_least_two_words_and_a_number() {
         for good in [
             "eu-central-1",
             "us-gov-west-1",

@@ -1,4 +1,5 @@
-//! The price providers' API keys: secrets in Secrets Manager that a template refers to.
+//! The price providers' API keys. Each key is a secret in Secrets Manager, to which a template
+//! refers.
 
 use cfn::resources::secretsmanager::SecretVersion;
 use contract::environment::UpdateEnvironment;
@@ -6,9 +7,9 @@ use contract::environment::UpdateEnvironment;
 /// The API key of one of the two price providers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ProviderKey {
-    /// The key of the first provider, whose URL is `EXTERNAL_API_URL`.
+    /// The key of the first provider, whose URL is in the variable `EXTERNAL_API_URL`.
     External,
-    /// The key of the second provider, whose URL is `SECOND_API_URL`.
+    /// The key of the second provider, whose URL is in the variable `SECOND_API_URL`.
     Second,
 }
 
@@ -23,7 +24,7 @@ impl ProviderKey {
         }
     }
 
-    /// Returns the environment variable of the update function.
+    /// Returns the environment variable of the update function that contains the key.
     pub const fn variable(self) -> &'static str {
         let names = UpdateEnvironment::NAMES;
         match self {
@@ -36,10 +37,10 @@ impl ProviderKey {
 /// The source of a price provider's API key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ApiKey {
-    /// No key: the provider's public host needs none.
+    /// No key, because the provider's public host needs none.
     None,
-    /// The secret whose name `names::secret` returns. The version in the settings is
-    /// [`SecretVersion::PLACEHOLDER`], which a deploy replaces by the current version.
-    /// CloudFormation detects a rotated secret only by a changed version in the reference.
+    /// A version of the secret that `names::secret` names. The settings contain
+    /// [`SecretVersion::PLACEHOLDER`], which a deploy replaces by the current version. Without a
+    /// changed version in the template, CloudFormation would not notice a rotated secret.
     Secret(SecretVersion),
 }

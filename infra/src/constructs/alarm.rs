@@ -13,8 +13,8 @@ pub(crate) struct AlarmProps {
     pub(crate) id: LogicalId,
     /// The middle part of the alarm's name, and the heading of its section in the runbook.
     pub(crate) name: &'static str,
-    /// The measured quantity, as it follows the threshold in the description, such as `% of
-    /// the calls failed`. It repeats no number of another field.
+    /// The words of the description after the threshold, such as `% of the calls failed`. They
+    /// repeat no number of another field.
     pub(crate) measure: String,
     /// A second sentence of the description.
     pub(crate) note: Option<&'static str>,
@@ -35,8 +35,7 @@ pub(crate) struct DataPoints {
 }
 
 impl DataPoints {
-    /// Creates the condition that `breaching` of the last `evaluated` data points breach; for
-    /// constants.
+    /// Creates the condition that `breaching` of the last `evaluated` data points breach.
     ///
     /// # Panics
     /// If `breaching` is greater than `evaluated`. In a constant, that is a compile error.
@@ -94,8 +93,7 @@ impl AlarmProps {
     }
 }
 
-/// Adds the alarm. The alarm has no actions, because only the composite alarm pages the
-/// operator.
+/// Adds the alarm without actions, because only the composite alarm pages the operator.
 pub(crate) fn add(
     template: &mut Template,
     settings: &Settings,
@@ -109,7 +107,7 @@ pub(crate) fn add(
     template.add(
         props.id,
         Alarm {
-            alarm_name: names::of(settings.environment, props.name),
+            alarm_name: names::resource(settings.environment, props.name),
             alarm_description: description,
             metric: props.metric,
             comparison_operator: props.comparison,

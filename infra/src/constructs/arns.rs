@@ -1,4 +1,4 @@
-//! ARNs of resources of other stacks, from the names of the resources.
+//! ARNs of resources that may belong to another stack, built from the names of the resources.
 
 use cfn::arn;
 use cfn::template::{AnyArn, Pseudo, Value};
@@ -27,9 +27,9 @@ pub(crate) fn artifact_bucket(environment: Environment) -> Value<AnyArn> {
     ]
 }
 
-/// Returns the ARNs of the environment's functions, and of their versions and aliases. They
-/// are listed by name: `function:crypto-watch-*-dev` would match an alias `x-dev` of a
-/// function of prod.
+/// Returns the ARNs of the environment's functions, and of their versions and aliases. Each
+/// function has its own ARN, because the pattern `function:crypto-watch-*-dev` would also match an
+/// alias `x-dev` of prod's functions.
 pub(crate) fn functions(environment: Environment) -> Vec<Value<AnyArn>> {
     let names = Function::ALL.map(|function| names::function(function, environment));
     names
@@ -46,8 +46,8 @@ pub(crate) fn secrets(environment: Environment) -> Value<AnyArn> {
     regional("secretsmanager", "secret:", &name)
 }
 
-/// Returns the pattern for the roles of the service's stack. CloudFormation generates role
-/// names that begin with the stack's name. No role of the pipeline has such a name.
+/// Returns the pattern for the roles of the service's stack, whose generated names begin with the
+/// stack's name. The pattern matches no role of the pipeline.
 pub(crate) fn roles(environment: Environment) -> Value<AnyArn> {
     let stack = names::stack(environment);
     arn!["iam", "", Pseudo::AccountId, "role/", stack, "-*"]

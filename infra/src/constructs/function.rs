@@ -62,7 +62,7 @@ pub(crate) struct FunctionProps {
     pub(crate) statements: Vec<Statement>,
 }
 
-/// A function and its new version, for [`alias`].
+/// A function and its new version, before [`alias`] adds the alias.
 #[derive(Debug)]
 pub(crate) struct PublishedFunction {
     id: LogicalId,
@@ -77,7 +77,7 @@ pub(crate) struct FunctionHandles {
     pub(crate) alias: Handle<Alias>,
 }
 
-/// Adds a function without published versions, which callers invoke by its name.
+/// Adds a function without a published version. Callers invoke the function by its name.
 pub(crate) fn unpublished(
     template: &mut Template,
     settings: &Settings,
@@ -104,8 +104,8 @@ pub(crate) fn published(
             code_sha256: zip.to_base64(),
         },
         ResourceAttributes {
-            // A rollback needs the previous version. A failed deploy must not keep its version,
-            // which would prevent the next deploy of the same code.
+            // A rollback needs the previous version, so it is kept. If a failed deploy kept its
+            // new version, the next deploy of the same code would fail.
             deletion_policy: Some(RemovalPolicy::RetainExceptOnCreate),
             update_replace_policy: Some(RemovalPolicy::Retain),
             ..ResourceAttributes::default()
@@ -142,7 +142,7 @@ pub(crate) fn alias(
     FunctionHandles { function, alias }
 }
 
-/// Adds the function, its log group and its role. Returns the digest for a version.
+/// Adds the function, its log group and its role. Also returns the digest for a version's id.
 fn add(
     template: &mut Template,
     settings: &Settings,
@@ -209,8 +209,8 @@ fn add(
         },
         tags: settings.tags().list(),
     };
-    // If the properties cannot be serialized, rendering fails at the function, so this digest is
-    // in no rendered template.
+    // The default is in no rendered template: if the properties cannot be serialized, rendering
+    // fails.
     let digest = properties
         .version_digest(template, &artifacts.digest(name))
         .unwrap_or_else(|_| artifacts.digest(name));
@@ -218,7 +218,7 @@ fn add(
     (function, digest)
 }
 
-/// Returns the value of `SUPPORTED_SYMBOLS`, which the API and the update share.
+/// Returns the value of the variable `SUPPORTED_SYMBOLS`, which the API and the update share.
 pub(crate) fn supported_symbols() -> Value<Text> {
     let symbols: Vec<_> = contract::catalogue::COINS
         .iter()
@@ -234,8 +234,7 @@ pub(crate) fn permissions(environment: Environment) -> Vec<ResourcePermissions> 
         .into_iter()
         .chain([names::access_log_group(environment)]);
     vec![
-        // The functions with their versions, aliases and permissions. The pipeline cannot invoke
-        // a function.
+        // No action here invokes a function.
         ResourcePermissions {
             sid: "Functions",
             read: actions![
@@ -271,8 +270,8 @@ pub(crate) fn permissions(environment: Environment) -> Vec<ResourcePermissions> 
             ],
             resources: arns::functions(environment),
         },
-        // The log groups are listed by name: `/aws/*/crypto-watch-*-dev` would match a log stream
-        // `x-dev` of a log group of prod.
+        // Each log group has its own ARN, because the pattern `/aws/*/crypto-watch-*-dev` would
+        // also match a log stream `x-dev` of prod's log groups.
         ResourcePermissions {
             sid: "LogGroups",
             read: actions!["logs:GetDataProtectionPolicy", "logs:ListTagsForResource"],

@@ -1,12 +1,14 @@
-//! The permissions of the pipeline on resources.
+//! The permissions of the pipeline's roles on the resources of the stacks.
 
 use cfn::resources::iam::{Action, Statement};
 use cfn::template::{AnyArn, Value};
 
-/// The permissions on the resources of a service, in the file that adds the resources. The actions
-/// are those of the resource types' handlers in the CloudFormation registry, except for features
-/// that no template uses. `tests/permissions` compares them with the registry's schemas for
-/// every type in use.
+/// The permissions on some resources of one AWS service. The file that adds the resources declares
+/// the permissions.
+///
+/// The CloudFormation registry lists the actions that the handlers of a resource type need. Actions
+/// for features that no template uses are left out. `tests/permissions` compares the actions with
+/// the registry.
 pub(crate) struct ResourcePermissions {
     pub(crate) sid: &'static str,
     /// The actions that read a resource, to detect drift; at least one.
@@ -17,19 +19,18 @@ pub(crate) struct ResourcePermissions {
 }
 
 impl ResourcePermissions {
-    /// Returns the prefix of the actions, such as `dynamodb`.
+    /// Returns the service prefix of the actions, such as `dynamodb`.
     pub(crate) fn service(&self) -> &'static str {
         let first = self.read.first().map_or("", |action| action.name());
         first.split(':').next().unwrap_or_default()
     }
 
-    /// Allows the actions that read.
-    pub(crate) fn reading(self) -> Statement {
+    pub(crate) fn read_statement(self) -> Statement {
         Statement::allow(self.sid, self.read, self.resources)
     }
 
-    /// Allows the actions that write; `None` if there are none.
-    pub(crate) fn writing(self) -> Option<Statement> {
+    /// Returns `None` if no action writes.
+    pub(crate) fn write_statement(self) -> Option<Statement> {
         (!self.write.is_empty()).then(|| Statement::allow(self.sid, self.write, self.resources))
     }
 }

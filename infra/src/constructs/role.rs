@@ -1,4 +1,4 @@
-//! A role of the running service, inside the environment's permissions boundary.
+//! A role that the service uses at run time, with the environment's permissions boundary.
 
 use cfn::actions;
 use cfn::resources::iam::{Condition, Policy, PolicyDocument, Role, ServicePrincipal, Statement};
@@ -12,7 +12,7 @@ use crate::{Environment, Settings, names};
 /// The properties in which one role differs from another.
 pub(crate) struct RoleProps {
     pub(crate) id: LogicalId,
-    /// The description up to ` of {stack}`.
+    /// The description without ` of {stack}` at the end.
     pub(crate) purpose: String,
     /// The service that assumes the role.
     pub(crate) service: ServicePrincipal,
@@ -21,7 +21,6 @@ pub(crate) struct RoleProps {
     pub(crate) statements: Vec<Statement>,
 }
 
-/// Adds the role.
 pub(crate) fn add(template: &mut Template, settings: &Settings, props: RoleProps) -> Handle<Role> {
     template.add(
         props.id,
@@ -45,8 +44,8 @@ pub(crate) fn add(template: &mut Template, settings: &Settings, props: RoleProps
     )
 }
 
-/// Returns the condition of the trust policy. Without the condition, a schedule of another
-/// account could use a role for Scheduler.
+/// Returns the condition of the trust policy. Only Scheduler needs one: without the condition, a
+/// schedule of another account could use the role.
 fn trust_condition(service: ServicePrincipal) -> Option<Condition> {
     (service == ServicePrincipal::Scheduler).then(|| {
         let own_account = [Pseudo::AccountId.into()];
@@ -57,8 +56,8 @@ fn trust_condition(service: ServicePrincipal) -> Option<Condition> {
 /// Lists the permissions of the pipeline on the roles.
 pub(crate) fn permissions(environment: Environment) -> Vec<ResourcePermissions> {
     vec![
-        // `stack/pipeline/cloudformation.rs` has the actions that give permissions to a role, with
-        // a condition.
+        // The actions that give permissions to a role have a condition, and are in
+        // `stack/pipeline/cloudformation.rs`.
         ResourcePermissions {
             sid: "Roles",
             read: actions![

@@ -28,7 +28,7 @@ pub(super) const SUPPRESSIONS: [Suppression; 1] = [Suppression {
     check: "CKV_AWS_116",
     subject: Subject::Resource("ApiFunction"),
     reason: "API Gateway invokes the function synchronously: the client of a failed request gets a \
-             response, and no event is left",
+             response, and no event is left to keep",
 }];
 
 /// Adds the HTTP API without its routes.
@@ -54,7 +54,7 @@ pub(super) fn http_api(template: &mut Template, settings: &Settings) -> Handle<A
     )
 }
 
-/// Adds the function without its alias.
+/// Adds the API function without its alias.
 pub(super) fn function(
     template: &mut Template,
     settings: &Settings,
@@ -65,7 +65,7 @@ pub(super) fn function(
         dynamodb_table_name: Some(table.reference().into_text()),
         rate_limit_per_minute: Some(settings.rate_limit_per_minute.get().to_string().into()),
         cache_ttl_seconds: Some(settings.cache_ttl_seconds.get().to_string().into()),
-        // Only the local stack overrides the defaults of the function.
+        // Only the local stack (`cargo xtask local`) sets these three.
         stale_grace_seconds: None,
         max_price_age_seconds: None,
         process_cache_seconds: None,
@@ -89,7 +89,7 @@ pub(super) fn function(
                     actions!["dynamodb:BatchGetItem", "dynamodb:GetItem"],
                     vec![table.arn().into()],
                 ),
-                // Queries are limited to prices and rates. AWS's examples have this condition:
+                // The condition limits queries to prices and rates. AWS's examples have it too:
                 // <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html>.
                 Statement {
                     condition: Some(Condition::new(
@@ -130,12 +130,12 @@ pub(super) fn function(
     )
 }
 
-/// Adds the routes to the function's alias, and returns the stage.
+/// Adds the routes to the function's alias, and the stage. Returns the stage.
 ///
-/// API Gateway sometimes rejects routes of one API that are created at the same time, with a
+/// If routes of one API are created at the same time, API Gateway sometimes rejects one as a
 /// concurrent modification (<https://github.com/brefphp/bref/issues/868>,
-/// <https://github.com/hashicorp/terraform-provider-aws/issues/18018>). Each route therefore
-/// depends on the previous one, and the stage depends on the last one.
+/// <https://github.com/hashicorp/terraform-provider-aws/issues/18018>). So each route depends on
+/// the previous route, and the stage depends on the last route.
 pub(super) fn routes(
     template: &mut Template,
     settings: &Settings,
@@ -171,7 +171,7 @@ pub(super) fn routes(
         },
     );
     let target = integration.route_target();
-    let mut last = None;
+    let mut last_route = None;
     for (id, route_key) in [
         (logical_id!("PricesRoute"), routes::GET_PRICES),
         (logical_id!("PriceRoute"), routes::GET_PRICE),
@@ -184,7 +184,7 @@ pub(super) fn routes(
             route_key: route_key.to_owned(),
             target: target.clone(),
         };
-        last = Some(template.add_with(id, route, after(last.as_ref())));
+        last_route = Some(template.add_with(id, route, after(last_route.as_ref())));
     }
     let access_log = template.add(
         logical_id!("ApiAccessLogGroup"),
@@ -208,12 +208,12 @@ pub(super) fn routes(
             },
             tags: settings.tags().map(),
         },
-        after(last.as_ref()),
+        after(last_route.as_ref()),
     )
 }
 
-/// Enables detailed metrics of the health check's routes, which an alarm subtracts. The
-/// settings of a route replace those of the stage, so they repeat the throttling limits
+/// Enables detailed metrics for the routes of `/health`, whose requests the 5xx alarm subtracts.
+/// The settings of a route replace those of the stage, so each route repeats the throttling limits
 /// (<https://github.com/terraform-aws-modules/terraform-aws-apigateway-v2/pull/80>).
 fn health_route_settings(settings: &Settings) -> BTreeMap<String, RouteSettings> {
     if !settings.has_rollout_alarms() {
@@ -244,11 +244,11 @@ fn after<R: Resource>(route: Option<&Handle<Route>>) -> ResourceAttributes<R> {
 pub(crate) fn permissions() -> Vec<ResourcePermissions> {
     let path = |path: &'static str| arn!["apigateway", Pseudo::Region, "", path];
     vec![
-        // API Gateway generates the ids of APIs, and the parts of an API have no tags, so a policy
-        // cannot distinguish the APIs of two environments.
+        // A policy cannot distinguish the APIs of two environments: API Gateway generates the ids
+        // of APIs, and the parts of an API have no tags.
         //
-        // The Service Authorization Reference does not list `TagResource` and `UntagResource`, but
-        // the handlers of stages name them, and API Gateway requires them
+        // The Service Authorization Reference lists neither `TagResource` nor `UntagResource`. But
+        // the handlers of stages list both actions, and API Gateway requires the actions
         // (https://github.com/aws-amplify/amplify-studio/issues/889).
         ResourcePermissions {
             sid: "HttpApis",
@@ -261,7 +261,7 @@ pub(crate) fn permissions() -> Vec<ResourcePermissions> {
                 "apigateway:TagResource",
                 "apigateway:UntagResource"
             ],
-            // Each pattern includes all paths below it.
+            // The `*` matches slashes too, so each pattern includes all paths below it.
             resources: vec![path("/apis*"), path("/tags/*")],
         },
     ]

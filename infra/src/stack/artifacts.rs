@@ -25,9 +25,8 @@ pub(super) const SUPPRESSIONS: [Suppression; 1] = [Suppression {
              that are named by their digests and were made from this repository",
 }];
 
-/// Creates the stack of an environment's artifact bucket in an account and Region. The name
-/// of the bucket is a literal: CloudFormation adopts the bucket of a deleted stack only by a
-/// static name
+/// Creates the stack of an environment's artifact bucket. The name of the bucket is a literal,
+/// because CloudFormation adopts the kept bucket of a deleted stack only by a static name
 /// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html>).
 pub fn artifacts(environment: Environment, account_id: &str, region: &str) -> Template {
     let mut template = Template::new(format!(
@@ -42,8 +41,8 @@ pub fn artifacts(environment: Environment, account_id: &str, region: &str) -> Te
             versioning_configuration: Versioned,
             public_access_block_configuration: NoPublicAccess,
             ownership_controls: BucketOwnerEnforced,
-            // Current objects do not expire: CloudFormation reads the previous zip when it
-            // rolls back.
+            // Current objects do not expire, because a rollback of CloudFormation reads the
+            // previous zip.
             lifecycle_configuration: LifecycleConfiguration {
                 rules: vec![LifecycleRule {
                     id: "leftovers".to_owned(),
@@ -59,7 +58,7 @@ pub fn artifacts(environment: Environment, account_id: &str, region: &str) -> Te
             tags: environment.tags().list(),
         },
         ResourceAttributes {
-            // A failed first creation deletes the bucket.
+            // If the first creation of the stack fails, CloudFormation deletes the bucket.
             deletion_policy: Some(RemovalPolicy::RetainExceptOnCreate),
             update_replace_policy: Some(RemovalPolicy::Retain),
             ..ResourceAttributes::default()
@@ -91,7 +90,7 @@ pub fn artifacts(environment: Environment, account_id: &str, region: &str) -> Te
     template
 }
 
-/// Returns the permissions on the environment's artifact bucket.
+/// Returns the permissions of the pipeline on the environment's artifact bucket.
 pub(crate) fn permissions(environment: Environment) -> ResourcePermissions {
     ResourcePermissions {
         sid: "ArtifactBucket",
@@ -123,7 +122,7 @@ pub(crate) fn permissions(environment: Environment) -> ResourcePermissions {
             "s3:CreateBucket",
             "s3:DeleteBucket",
             "s3:DeleteBucketPolicy",
-            // In the handler, but not in the Service Authorization Reference.
+            // The handler lists this action; the Service Authorization Reference does not.
             "s3:DeleteBucketTagging",
             "s3:PutBucketOwnershipControls",
             "s3:PutBucketPolicy",

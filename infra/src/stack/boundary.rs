@@ -1,11 +1,11 @@
-//! The permissions boundary of an environment: the limit of the permissions of its run-time
-//! roles, whatever their policies allow.
+//! The permissions boundary of an environment, which limits its run-time roles, whatever their
+//! policies allow.
 //!
 //! ```text
 //! role's policy  ∩  boundary  =  the role's permissions
 //! ```
 //!
-//! The boundary has a stack of its own, which only an administrator may change. CloudFormation
+//! The boundary has a stack of its own, which only an administrator can change. CloudFormation
 //! creates the roles of any template that a deploy job sends. Without a boundary, the job could
 //! create a role with an administrator's permissions.
 //!
@@ -13,9 +13,9 @@
 //! (<https://github.com/gruntwork-io/cloud-nuke/issues/972>), so the stack cannot be deleted
 //! before the service's stack.
 //!
-//! The boundary contains all permissions that the roles need, and a few that they may need later
-//! (`ConditionCheckItem` and the table's index), because each change of the boundary requires an
-//! administrator. It has no conditions, and no actions of IAM, STS or CloudFormation.
+//! The boundary contains all permissions that the roles need. Each change of the boundary requires
+//! an administrator, so the boundary also has a few permissions for later: `ConditionCheckItem`, and
+//! the table's index. The boundary has no conditions, and no actions of IAM, STS or CloudFormation.
 
 use cfn::resources::iam::{NamedManagedPolicy, PolicyDocument, Statement};
 use cfn::template::Template;

@@ -31,7 +31,7 @@ pub(super) const SUPPRESSIONS: [Suppression; 2] = [
     },
 ];
 
-/// Adds the table with prices, API keys, rate limits and the status of the last update.
+/// Adds the table of prices, currency rates, API keys, request counts and the last update's status.
 pub(super) fn table(template: &mut Template, settings: &Settings) -> Handle<Table> {
     let protected = settings.protection == Protection::Full;
     let removal = Some(if protected {
@@ -74,8 +74,8 @@ pub(super) fn table(template: &mut Template, settings: &Settings) -> Handle<Tabl
     )
 }
 
-/// Returns the attributes of all keys in alphabetical order, as DynamoDB returns them. Drift
-/// detection may report another order as a difference.
+/// Returns the attributes of all keys in alphabetical order, as DynamoDB returns them. With another
+/// order, drift detection can report a difference.
 fn key_attributes() -> Vec<AttributeDefinition> {
     let mut names = [items::PK, items::SK, items::GSI1PK, items::GSI1SK];
     names.sort_unstable();
@@ -98,7 +98,7 @@ fn key_schema(partition: &str, sort: &str) -> Vec<KeySchema> {
 
 /// Lists the permissions of the pipeline on the table.
 pub(crate) fn permissions(environment: Environment) -> Vec<ResourcePermissions> {
-    let name = format!("{}/index/*", names::table(environment));
+    let indexes = format!("{}/index/*", names::table(environment));
     vec![
         ResourcePermissions {
             sid: "Table",
@@ -127,7 +127,7 @@ pub(crate) fn permissions(environment: Environment) -> Vec<ResourcePermissions> 
             sid: "Indexes",
             read: actions!["dynamodb:DescribeContributorInsights"],
             write: Vec::new(),
-            resources: vec![regional("dynamodb", "table/", &name)],
+            resources: vec![regional("dynamodb", "table/", &indexes)],
         },
     ]
 }

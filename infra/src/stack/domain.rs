@@ -11,8 +11,8 @@ use cfn::{logical_id, sub};
 use crate::Settings;
 use crate::domain::{CustomDomain, Dns};
 
-/// Returns the base URL for clients as a text: the custom domain name or the default endpoint.
-/// The URL refers to no stage, so resources that the stage depends on can use it.
+/// Returns the base URL for clients, with the custom domain name or of the default endpoint. The
+/// value refers to no stage, so resources on which the stage depends can use the value.
 pub(super) fn public_url(settings: &Settings, api: &Handle<Api>) -> Value<Text> {
     match &settings.domain {
         Some(domain) => format!("https://{}", domain.name).into(),
@@ -20,7 +20,7 @@ pub(super) fn public_url(settings: &Settings, api: &Handle<Api>) -> Value<Text> 
     }
 }
 
-/// Adds the custom domain name, if any, and returns the base URL for clients.
+/// Adds the custom domain name, if the settings have one. Returns the base URL for clients.
 pub(super) fn endpoint(
     template: &mut Template,
     settings: &Settings,
@@ -30,7 +30,7 @@ pub(super) fn endpoint(
     let Some(domain) = &settings.domain else {
         return api.api_endpoint();
     };
-    let name = add(template, settings, domain);
+    let name = add_domain_name(template, settings, domain);
     template.add_with(
         logical_id!("ApiMapping"),
         ApiMapping {
@@ -45,13 +45,17 @@ pub(super) fn endpoint(
     );
     template.output(
         logical_id!("ApiDomainTarget"),
-        "Where the API's domain name has to lead",
+        "The target of the DNS record of the API's domain name",
         &name.regional_domain_name(),
     );
     sub!["https://", &name.reference()]
 }
 
-fn add(template: &mut Template, settings: &Settings, domain: &CustomDomain) -> Handle<DomainName> {
+fn add_domain_name(
+    template: &mut Template,
+    settings: &Settings,
+    domain: &CustomDomain,
+) -> Handle<DomainName> {
     let name = template.add(
         logical_id!("ApiDomain"),
         DomainName {

@@ -1,4 +1,4 @@
-//! CodeDeploy, which shifts the traffic of the API to a new version.
+//! The resources of CodeDeploy, which shifts the API's traffic to a new version.
 
 use cfn::resources::cloudwatch::Alarm;
 use cfn::resources::codedeploy::{
@@ -23,7 +23,7 @@ pub(super) struct Rollout {
     config: DeploymentConfig,
 }
 
-/// Adds the CodeDeploy application; `None` if the alias moves at once.
+/// Adds the CodeDeploy application. Returns `None` if the alias moves at once.
 pub(super) fn application(template: &mut Template, settings: &Settings) -> Option<Rollout> {
     let TrafficShifting::CodeDeploy { config, .. } = settings.traffic_shifting else {
         return None;
@@ -42,8 +42,8 @@ pub(super) fn application(template: &mut Template, settings: &Settings) -> Optio
     })
 }
 
-/// Adds the deployment group, and returns the attributes of the API's alias by which CodeDeploy
-/// shifts its traffic. The hook, if any, validates a new version before any traffic shifts.
+/// Adds the deployment group. Returns attributes for the API's alias that let CodeDeploy shift the
+/// alias's traffic. The hook, if any, validates a new version before any traffic shifts.
 pub(super) fn alias_attributes(
     template: &mut Template,
     settings: &Settings,
@@ -61,13 +61,13 @@ pub(super) fn alias_attributes(
         logical_id!("RolloutDeploymentGroup"),
         deployment_group(settings, application, &role, *config, alarms),
     );
-    // The dependency and the references also order an update: CloudFormation updates the
-    // group and the hook before the alias.
+    // The dependency and the references set an order: CloudFormation updates the group and the
+    // hook before the alias.
     ResourceAttributes {
         update_policy: Some(AliasUpdatePolicy {
             code_deploy_lambda_alias_update: CodeDeployLambdaAliasUpdate {
                 application_name: application.reference(),
-                // A literal, because the Ref of a deployment group is unusable.
+                // A literal, because no template can use the Ref of a deployment group.
                 deployment_group_name: Value::literal(group_name(settings)),
                 before_allow_traffic_hook: hook.map(Handle::<Function>::reference),
             },
@@ -104,8 +104,8 @@ fn deployment_group(
         },
         alarm_configuration: AlarmConfiguration {
             enabled: settings.rollout_alarms == RolloutAlarms::RollBack,
-            // A deployment fails if CodeDeploy cannot read its alarms. Otherwise, it would
-            // continue without alarms.
+            // If CodeDeploy cannot read the alarms, the deployment fails. With `true`, the
+            // deployment would continue without alarms.
             ignore_poll_alarm_failure: false,
             alarms: alarms
                 .iter()
@@ -118,8 +118,8 @@ fn deployment_group(
     }
 }
 
-/// Adds the role of CodeDeploy. AWS's managed policy for CodeDeploy on Lambda allows the same
-/// on every function.
+/// Adds the role of CodeDeploy. AWS's managed policy for this purpose would allow the actions on
+/// every function.
 fn add_role(
     template: &mut Template,
     settings: &Settings,
@@ -147,7 +147,7 @@ fn add_role(
             ]],
         ),
     ];
-    // AWS's managed policy allows only hooks whose names begin with `CodeDeployHook_`.
+    // AWS's managed policy would allow only hooks whose names begin with `CodeDeployHook_`.
     statements.extend(hook.map(|hook| {
         Statement::allow(
             "InvokeHook",

@@ -24,16 +24,15 @@ use crate::constructs::role::{self, RoleProps};
 use crate::secret::{ApiKey, ProviderKey};
 use crate::{Artifacts, Environment, Settings, names};
 
-/// The event of the schedule, in which Scheduler fills in the scheduled time and the number of
-/// the attempt.
+/// The event that the schedule sends. Scheduler replaces the two parts in angle brackets.
 const EVENT: &str = r#"{"source":"aws.scheduler","scheduledTime":"<aws.scheduler.scheduled-time>","attempt":"<aws.scheduler.attempt-number>"}"#;
 
 pub(super) const SUPPRESSIONS: [Suppression; 2] = [
     Suppression {
         check: "CKV_AWS_116",
         subject: Subject::Resource("UpdateFunction"),
-        reason: "its EventInvokeConfig sends each failed event to a queue, with the reason, which a \
-                 DeadLetterConfig of the function would leave out",
+        reason: "its EventInvokeConfig sends each failed event and the cause to a queue; a \
+                 DeadLetterConfig of the function would leave the cause out",
     },
     Suppression {
         check: "CKV_AWS_27",
@@ -85,7 +84,7 @@ pub(super) fn function(
             limits: settings.update,
             variables: variables.into_pairs(),
             statements: vec![
-                // A transaction needs the permissions of the calls in it:
+                // A transaction needs the permissions for the calls that it combines:
                 // <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html>.
                 Statement {
                     condition: Some(Condition::new(
@@ -117,8 +116,8 @@ pub(super) fn function(
             ],
         },
     );
-    // The alias moves at once: with one invocation in five minutes, no share of the traffic is
-    // large enough to judge a new version.
+    // The alias moves at once, because one invocation in five minutes is too little traffic to
+    // judge a new version by a share of it.
     let handles = function::alias(template, published, ResourceAttributes::default());
     template.add_with(
         logical_id!("UpdateEventInvokeConfig"),
@@ -146,7 +145,7 @@ pub(super) fn function(
     }
 }
 
-/// Returns the reference to a price provider's API key, if the settings have one.
+/// Returns the reference to the secret with a price provider's API key, if the settings have one.
 fn api_key(settings: &Settings, key: ProviderKey) -> Option<Value<Text>> {
     match settings.api_key(key) {
         ApiKey::None => None,
@@ -157,11 +156,10 @@ fn api_key(settings: &Settings, key: ProviderKey) -> Option<Value<Text>> {
     }
 }
 
-/// Lists the versions of the providers' API keys, for the function's description. Without the
-/// list, a secret that is rotated to the same text would not change the function, and Lambda
-/// publishes no version of an unchanged function
-/// (<https://github.com/aws/aws-cdk/issues/28252>). A changed description is a change
-/// (<https://github.com/aws/aws-cdk/issues/18797>).
+/// Lists the versions of the providers' API keys, for the function's description. Lambda publishes
+/// no version of an unchanged function (<https://github.com/aws/aws-cdk/issues/28252>). Without the
+/// list, a secret that is rotated to the same text would not change the function. A changed
+/// description counts as a change (<https://github.com/aws/aws-cdk/issues/18797>).
 fn secret_versions(settings: &Settings) -> Option<String> {
     let versions = ProviderKey::ALL
         .into_iter()
@@ -202,7 +200,7 @@ fn schedule(
     template.add(
         logical_id!("UpdateSchedule"),
         Schedule {
-            name: names::of(settings.environment, "update"),
+            name: names::resource(settings.environment, "update"),
             description: "Fetches prices and stores them".to_owned(),
             schedule_expression: settings.schedule,
             flexible_time_window: NoFlexibleTimeWindow,
@@ -224,7 +222,7 @@ fn schedule(
 
 /// Lists the permissions of the pipeline on the schedules and the queue.
 pub(crate) fn permissions(environment: Environment) -> Vec<ResourcePermissions> {
-    let named = names::of(environment, "*");
+    let name_pattern = names::resource(environment, "*");
     vec![
         ResourcePermissions {
             sid: "Schedules",
@@ -237,7 +235,7 @@ pub(crate) fn permissions(environment: Environment) -> Vec<ResourcePermissions> 
             resources: vec![regional(
                 "scheduler",
                 "schedule/",
-                &format!("default/{named}"),
+                &format!("default/{name_pattern}"),
             )],
         },
         ResourcePermissions {
@@ -251,7 +249,7 @@ pub(crate) fn permissions(environment: Environment) -> Vec<ResourcePermissions> 
                 "sqs:TagQueue",
                 "sqs:UntagQueue"
             ],
-            resources: vec![regional("sqs", "", &named)],
+            resources: vec![regional("sqs", "", &name_pattern)],
         },
     ]
 }

@@ -1,5 +1,5 @@
-//! The verify function. CodeDeploy runs it as the pre-traffic check of a new version of the
-//! API, and a schedule runs it as the probe of the public URL.
+//! The verify function: CodeDeploy's pre-traffic check of a new version of the API, and the
+//! scheduled probe of the public URL.
 
 use cfn::resources::apigatewayv2::Api;
 use cfn::resources::codedeploy::Application;
@@ -22,8 +22,8 @@ use crate::constructs::role::{self, RoleProps};
 use crate::environment::{FunctionSettings, Probe};
 use crate::{Artifacts, Settings, names};
 
-/// The limits in every environment. A few seconds of run time per minute cost little, so there
-/// is no setting.
+/// The limits in every environment. There is no setting, because a few seconds of run time per
+/// minute cost little.
 const LIMITS: FunctionSettings = FunctionSettings {
     memory: MemorySize::new(256),
     timeout: FunctionTimeout::new(contract::VERIFY_TIMEOUT_SECONDS),
@@ -32,8 +32,8 @@ const LIMITS: FunctionSettings = FunctionSettings {
 pub(super) const SUPPRESSIONS: [Suppression; 1] = [Suppression {
     check: "CKV_AWS_116",
     subject: Subject::Resource("VerifyFunction"),
-    reason: "CodeDeploy waits for the check's result and fails the deployment without one, and a \
-             probe that does not run raises its alarm: a stored event would be out of date",
+    reason: "without a result of the check, CodeDeploy fails the deployment; a probe that does not \
+             run raises its alarm; a stored event would be out of date",
 }];
 
 /// The resources that the verify function checks or uses.
@@ -45,15 +45,15 @@ pub(super) struct Checked<'a> {
     pub(super) application: Option<&'a Handle<Application>>,
 }
 
-/// Adds the function; `None` if the settings have neither a pre-traffic check nor a probe.
+/// Adds the function. Returns `None` if the settings have neither a pre-traffic check nor a probe.
 ///
-/// The environment variable with the version is a reference, so CloudFormation updates the
-/// function after a new version is published and before the alias moves. The function has no
-/// published version, which would freeze its variables.
+/// An environment variable refers to the API's new version, so CloudFormation updates this function
+/// after publishing the version and before moving the alias. This function has no published
+/// version, because a published version would freeze the variable.
 ///
-/// A rollback of the stack sets the variable to the previous version, which still exists. A
-/// failed check does not stop a rollback: before the function fails a deployment, it asks
-/// CodeDeploy for the creator of the deployment.
+/// A rollback of the stack sets the variable to the API's previous version, which still exists. A
+/// failed check does not stop a rollback, which the function recognizes by the creator of the
+/// deployment.
 pub(super) fn function(
     template: &mut Template,
     settings: &Settings,
@@ -100,19 +100,19 @@ fn check_versions(
     api: &PublishedFunction,
     application: &Handle<Application>,
 ) -> [Statement; 2] {
-    // A name and not a reference: the group depends on a role that depends on this function.
+    // A reference would close a circle: the group depends on a role that depends on this function.
     let deployment_group = names::deployment_group(contract::Function::Api, settings.environment);
     [
-        // The versions, and not the unpublished code of the function.
+        // The pattern covers the versions, and not the unpublished code of the function.
         Statement::allow(
             "InvokeVersions",
             actions!["lambda:InvokeFunction"],
             vec![sub![&api.function.arn(), ":*"]],
         ),
         // The Service Authorization Reference lists no resource type for
-        // PutLifecycleEventHookExecutionStatus. CodeDeploy checks the group, and AWS's CDK and
-        // SAM grant the action on the group. A permission on `*` would let the function
-        // approve other deployments.
+        // PutLifecycleEventHookExecutionStatus. But CodeDeploy checks the group, and AWS's CDK and
+        // SAM allow the action on the group. A permission on `*` would let the function approve
+        // deployments of other groups.
         Statement::allow(
             "ReportHookStatus",
             actions![
@@ -132,10 +132,10 @@ fn check_versions(
     ]
 }
 
-/// Allows the function to create and delete its temporary API keys. The role can write no other
-/// item of the table. It cannot give a key a rate limit or list it in the index.
+/// Allows the function to create and delete its temporary API keys, and to write no other item of
+/// the table. The function cannot set the rate limit of a key, or list a key in the index.
 ///
-/// AWS's example of `dynamodb:Attributes` with these actions:
+/// AWS has an example of `dynamodb:Attributes` with these actions:
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_examples_dynamodb_attributes.html>
 fn manage_temporary_keys(table: Value<AnyArn>) -> Statement {
     let keys = format!("{API_KEY_PREFIX}{VERIFY_KEY_ID_PREFIX}*");
@@ -184,7 +184,7 @@ pub(super) fn schedule(
     template.add(
         logical_id!("ProbeSchedule"),
         Schedule {
-            name: names::of(settings.environment, "probe"),
+            name: names::resource(settings.environment, "probe"),
             description: "Requests the public URL of the API as a client does".to_owned(),
             schedule_expression: const { Rate::minutes(1) },
             flexible_time_window: NoFlexibleTimeWindow,
@@ -192,8 +192,8 @@ pub(super) fn schedule(
                 arn: TargetArn::Function(function.arn()),
                 role_arn: role.arn(),
                 input: contract::PROBE_EVENT.to_owned(),
-                // After a minute the next run is due. The missing run is missing data, which
-                // breaches the probe's alarm.
+                // After a minute the next run is due. A run that is left out is missing data,
+                // which breaches the probe's alarm.
                 retry_policy: RetryPolicy {
                     maximum_retry_attempts: const { RetryAttempts::new(0) },
                     maximum_event_age_in_seconds: const { DeliveryAge::new(60) },

@@ -22,8 +22,8 @@ const FIVE_MINUTES: Period = Period::minutes(5);
 const TEN_MINUTES: Period = Period::minutes(10);
 const FIFTEEN_MINUTES: Period = Period::minutes(15);
 
-/// The minimum number of requests per minute for the 5xx alarm: one failure in a quiet minute
-/// is not an incident.
+/// The minimum number of requests per minute for the 5xx alarm, because one failure in a quiet
+/// minute is not an incident.
 const MINIMUM_REQUESTS: u32 = 10;
 
 /// The threshold of the 5xx alarm in percent of the requests.
@@ -71,8 +71,8 @@ pub(crate) fn rollout(
             metric: AlarmMetric::Math(failing_share(settings, api)),
             comparison: GreaterThanThreshold,
             threshold: FAILING_PERCENT,
-            // The metrics of a minute arrive one by one. Until those of /health arrive, its
-            // failures count, so one minute may breach by mistake.
+            // The metrics of a minute arrive one by one. Until the metrics of /health arrive, the
+            // failures of /health count, so one minute can breach by mistake.
             data_points: const { DataPoints::new(2, 3) },
             missing_data: NotBreaching,
         },
@@ -108,8 +108,8 @@ pub(super) fn paging(
             metric: table_throttles(watched),
             comparison: GreaterThanThreshold,
             threshold: 0,
-            // The newest minute has no data yet, which FILL turns into 0. An alarm on one
-            // period would see only that 0.
+            // The newest minute has no data yet, and FILL turns the missing value into 0. With one
+            // period, the alarm would see only this 0.
             data_points: const { DataPoints::new(1, 5) },
             missing_data: NotBreaching,
         },
@@ -142,8 +142,8 @@ pub(super) fn paging(
             comparison: GreaterThanThreshold,
             threshold: contract::MAX_PRICE_AGE_SECONDS,
             data_points: const { DataPoints::new(3, 3) },
-            // Every run emits the age, even a failed run. Missing data means that no run took
-            // place.
+            // Every run of the update function emits the age, even a failed run. Missing data
+            // means that no run took place.
             missing_data: Breaching,
         },
     ];
@@ -152,7 +152,7 @@ pub(super) fn paging(
         .into()
 }
 
-/// Adds the alarm of the probe, which pages the operator; `None` without a probe.
+/// Adds the alarm of the probe, which pages the operator. Returns `None` without a probe.
 pub(super) fn probe(template: &mut Template, settings: &Settings) -> Option<Handle<Alarm>> {
     if settings.probe == Probe::Off {
         return None;
@@ -171,15 +171,15 @@ pub(super) fn probe(template: &mut Template, settings: &Settings) -> Option<Hand
         comparison: GreaterThanThreshold,
         threshold: 0,
         data_points: const { DataPoints::new(3, 3) },
-        // Every run emits 0 or 1. Missing data means that the probe did not run.
+        // Every run of the probe emits 0 or 1. Missing data means that the probe did not run.
         missing_data: Breaching,
     };
     Some(alarm::add(template, settings, props))
 }
 
-/// Adds the alarms that do not page the operator. A provider may fail while the other one
-/// serves, and the next run replaces an update that failed. If that does not help,
-/// `update-errors` and `price-age` page.
+/// Adds the alarms that do not page the operator. If one price provider fails, the update function
+/// asks the other provider. If a run fails, the next run stores the prices. If the failures go on,
+/// the alarms `update-errors` and `price-age` page.
 pub(super) fn silent(
     template: &mut Template,
     settings: &Settings,
@@ -191,8 +191,8 @@ pub(super) fn silent(
             name: "dead-letters",
             measure: "failed update events sent to the dead-letter queue".to_owned(),
             note: None,
-            // The number of new messages and not the length of the queue, so that the alarm
-            // clears while the queue keeps its messages.
+            // The alarm watches new messages and not the length of the queue, so that the alarm
+            // clears although the queue keeps its messages.
             metric: AlarmMetric::Single(metrics::queue(
                 "NumberOfMessagesSent",
                 watched.dead_letters,
@@ -200,8 +200,8 @@ pub(super) fn silent(
             )),
             comparison: GreaterThanThreshold,
             threshold: 0,
-            // The first metrics of a queue that was inactive arrive up to 15 minutes late,
-            // after newer zeros.
+            // After a queue was inactive, its first metrics arrive up to 15 minutes late, behind
+            // zeros of newer periods.
             data_points: const { DataPoints::new(1, 6) },
             missing_data: NotBreaching,
         },
@@ -222,11 +222,11 @@ pub(super) fn silent(
         .into()
 }
 
-/// Returns the percentage of requests with a 5xx response, including the gateway's own.
+/// Returns the percentage of requests with a 5xx response of the API or of the gateway itself.
 ///
-/// Requests of `/health` are subtracted, because any client can send them and they fail by
-/// design while a provider is down. Responses with `NO_PRICE` are subtracted too. A missing
-/// value counts as 0, even of a metric that never had a value
+/// Requests of `/health` are subtracted, because any client can send them, and they fail by design
+/// if the prices are old. Responses with `NO_PRICE` are subtracted too. A missing value counts as
+/// 0, even if the metric never had a value
 /// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html>).
 pub(super) fn failing_share(settings: &Settings, api: &Handle<Api>) -> Metrics {
     let of_api = |name| metrics::api(name, api, Statistic::Sum);

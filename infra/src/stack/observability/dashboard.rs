@@ -1,5 +1,5 @@
-//! The dashboard: the states of the alarms and the current numbers, then one row of graphs for
-//! each of clients, prices and costs.
+//! The dashboard: the states of the alarms, the current values, and a row of graphs each for
+//! clients, prices and costs.
 
 use cfn::logical_id;
 use cfn::resources::cloudwatch::{
@@ -19,15 +19,15 @@ use metrics::MINUTE;
 const COLUMNS: usize = 24;
 const GRAPH_HEIGHT: usize = 6;
 const ALARMS_HEIGHT: usize = 3;
-const NOW_HEIGHT: usize = 3;
+const CURRENT_VALUES_HEIGHT: usize = 3;
 
 const FIVE_MINUTES: Period = Period::minutes(5);
 
-/// A graph with its lines in the notation of dashboards.
 struct Graph {
     title: &'static str,
+    /// The metrics in the notation of dashboards.
     lines: Vec<Json>,
-    /// The threshold of the graph's alarm.
+    /// The threshold of the alarm on the graph's metric.
     alarm_above: Option<u32>,
 }
 
@@ -38,7 +38,10 @@ pub(super) fn add(
     service: &Handle<CompositeAlarm>,
     alarms: &[Handle<Alarm>],
 ) {
-    let mut widgets = vec![alarm_states(service, alarms), now(settings, watched)];
+    let mut widgets = vec![
+        alarm_states(service, alarms),
+        current_values(settings, watched),
+    ];
     let rows = [
         clients(settings, watched).into(),
         prices(settings).into(),
@@ -76,8 +79,7 @@ fn alarm_states(service: &Handle<CompositeAlarm>, alarms: &[Handle<Alarm>]) -> J
     })
 }
 
-/// Returns the widget with the numbers of the last minutes.
-fn now(settings: &Settings, watched: &Watched<'_>) -> Json {
+fn current_values(settings: &Settings, watched: &Watched<'_>) -> Json {
     let api = |name, statistic| metrics::api(name, watched.api, statistic);
     let own = |name, statistic| metrics::own(name, settings, FIVE_MINUTES, statistic);
     let dead_letters = metrics::queue("NumberOfMessagesSent", watched.dead_letters, FIVE_MINUTES);
@@ -86,7 +88,7 @@ fn now(settings: &Settings, watched: &Watched<'_>) -> Json {
         "x": 0,
         "y": ALARMS_HEIGHT,
         "width": COLUMNS,
-        "height": NOW_HEIGHT,
+        "height": CURRENT_VALUES_HEIGHT,
         "properties": {
             "title": "Current values",
             "region": Value::<Text>::from(Pseudo::Region),
@@ -190,7 +192,8 @@ fn prices(settings: &Settings) -> [Graph; 4] {
     ]
 }
 
-/// Returns the graphs of the costs that grow with use, except for the requests themselves.
+/// Returns the graphs of the usage that AWS charges for, except for the number of requests, which
+/// `clients` has.
 fn costs(settings: &Settings, watched: &Watched<'_>) -> [Graph; 3] {
     let environment = settings.environment;
     let function = |name, function| metrics::function(name, function, MINUTE);
@@ -249,7 +252,7 @@ impl Graph {
         let mut widget = json!({
             "type": "metric",
             "x": column,
-            "y": ALARMS_HEIGHT + NOW_HEIGHT + row * GRAPH_HEIGHT,
+            "y": ALARMS_HEIGHT + CURRENT_VALUES_HEIGHT + row * GRAPH_HEIGHT,
             "width": width,
             "height": GRAPH_HEIGHT,
         });
@@ -258,16 +261,17 @@ impl Graph {
     }
 }
 
-/// Returns a search that draws a line for each provider with this metric.
+/// Returns a search expression that draws one line of the metric for each price provider, with the
+/// sums of 300 seconds.
 fn by_provider(metric: &str, settings: &Settings) -> Json {
-    let (namespace, environment, provider) = (
+    let (namespace, environment_dimension, provider_dimension) = (
         ours::NAMESPACE,
         ours::ENVIRONMENT_DIMENSION,
         ours::PROVIDER_DIMENSION,
     );
-    let of = settings.environment;
+    let environment = settings.environment;
     let search = format!(
-        "SEARCH('{{{namespace},{environment},{provider}}} MetricName=\"{metric}\" {environment}=\"{of}\"', 'Sum', 300)"
+        "SEARCH('{{{namespace},{environment_dimension},{provider_dimension}}} MetricName=\"{metric}\" {environment_dimension}=\"{environment}\"', 'Sum', 300)"
     );
     json!([{ "expression": search }])
 }

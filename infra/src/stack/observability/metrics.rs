@@ -25,7 +25,7 @@ pub(super) const MINUTE: Period = Period::minutes(1);
 /// The threshold of the latency alarm, at the 99th percentile.
 pub(super) const LATENCY_LIMIT_MILLISECONDS: u32 = 1_000;
 
-/// Returns a metric with its sum per minute.
+/// Returns a metric, as the sum of a minute.
 fn metric<const N: usize>(
     namespace: &str,
     name: &str,
@@ -42,7 +42,7 @@ fn metric<const N: usize>(
     }
 }
 
-/// Returns a metric of a function's alias. Invocations of other versions do not count.
+/// Returns a metric of a function's alias. Invocations that name a version do not count.
 pub(super) fn function(name: &str, function: &Handle<Function>, period: Period) -> MetricStat {
     let alias = sub![&function.reference(), ":", LIVE_ALIAS];
     let dimensions = [

@@ -25,8 +25,8 @@ pub(super) const SUPPRESSIONS: [Suppression; 1] = [Suppression {
              an alarm's text has nothing that needs a customer managed key",
 }];
 
-/// Adds the other alarms, the composite alarm of the alarms that page, its topic, and the
-/// dashboard.
+/// Adds all alarms except the given rollout alarms, the composite alarm that pages the operator, its
+/// topic, and the dashboard.
 pub(super) fn add(
     template: &mut Template,
     settings: &Settings,
@@ -40,7 +40,7 @@ pub(super) fn add(
     let service = template.add(
         logical_id!("ServiceAlarm"),
         CompositeAlarm {
-            alarm_name: names::of(settings.environment, "service"),
+            alarm_name: names::resource(settings.environment, "service"),
             alarm_description:
                 "At least one of the alarms that page the operator is in the state ALARM. \
                                 Runbook: docs/runbook.md"
@@ -61,7 +61,7 @@ fn topic(template: &mut Template, settings: &Settings) -> Handle<Topic> {
     let topic = template.add(
         logical_id!("AlarmTopic"),
         Topic {
-            topic_name: names::of(settings.environment, "alarms"),
+            topic_name: names::resource(settings.environment, "alarms"),
             tags: settings.tags().list(),
         },
     );
@@ -84,9 +84,9 @@ fn topic(template: &mut Template, settings: &Settings) -> Handle<Topic> {
 
 /// Lists the permissions of the pipeline on the alarms, the dashboard and the topic.
 pub(crate) fn permissions(environment: Environment) -> Vec<ResourcePermissions> {
-    let named = names::of(environment, "*");
+    let name_pattern = names::resource(environment, "*");
     vec![
-        // The permissions on `*` for composite alarms are in `wildcard_actions`.
+        // `pipeline/wildcard_actions.rs` has the actions on composite alarms, which need `*`.
         ResourcePermissions {
             sid: "Alarms",
             read: actions!["cloudwatch:ListTagsForResource"],
@@ -96,7 +96,7 @@ pub(crate) fn permissions(environment: Environment) -> Vec<ResourcePermissions> 
                 "cloudwatch:TagResource",
                 "cloudwatch:UntagResource"
             ],
-            resources: vec![regional("cloudwatch", "alarm:", &named)],
+            resources: vec![regional("cloudwatch", "alarm:", &name_pattern)],
         },
         // A dashboard's ARN has no Region.
         ResourcePermissions {
@@ -132,7 +132,7 @@ pub(crate) fn permissions(environment: Environment) -> Vec<ResourcePermissions> 
                 "sns:TagResource",
                 "sns:UntagResource"
             ],
-            resources: vec![regional("sns", "", &named)],
+            resources: vec![regional("sns", "", &name_pattern)],
         },
     ]
 }

@@ -13,7 +13,7 @@ use crate::constructs::{function, role};
 use crate::stack::{api, artifacts, data, observability, rollout, updater};
 use crate::{Environment, Settings};
 
-/// Lists the permissions on the resources of the service's stack, in the order of the services.
+/// Lists the permissions on the resources of the service's stack, sorted by AWS service.
 fn service_permissions(environment: Environment) -> Vec<ResourcePermissions> {
     let mut all: Vec<_> = [
         api::permissions(),
@@ -31,13 +31,13 @@ fn service_permissions(environment: Environment) -> Vec<ResourcePermissions> {
     all
 }
 
-/// Allows reading every resource. A job that detects drift needs these permissions too,
-/// because CloudFormation detects drift with the caller's credentials. One policy would exceed
-/// IAM's limit, so there are two: the second one is for the bucket and the domain.
+/// Allows reading every resource. A job that detects drift needs these permissions too, because
+/// CloudFormation detects drift with the caller's credentials. One policy would exceed IAM's size
+/// limit, so there are two. The second policy is for the bucket and the domain.
 ///
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-drift.html>
-pub(super) fn reading(settings: &Settings) -> [Vec<Statement>; 2] {
-    let read = ResourcePermissions::reading;
+pub(super) fn read_statements(settings: &Settings) -> [Vec<Statement>; 2] {
+    let read = ResourcePermissions::read_statement;
     let mut first = vec![wildcard_actions::statement(&[Caller::DriftReader])];
     first.extend(
         service_permissions(settings.environment)
@@ -53,13 +53,13 @@ pub(super) fn reading(settings: &Settings) -> [Vec<Statement>; 2] {
 }
 
 /// Allows creating, changing and deleting every resource.
-pub(super) fn making(settings: &Settings) -> Vec<Statement> {
+pub(super) fn write_statements(settings: &Settings) -> Vec<Statement> {
     let environment = settings.environment;
     let write = service_permissions(environment)
         .into_iter()
         .chain([artifacts::permissions(environment)])
         .chain(settings.domain.iter().flat_map(domain::permissions))
-        .filter_map(ResourcePermissions::writing);
+        .filter_map(ResourcePermissions::write_statement);
     let mut statements = vec![
         wildcard_actions::statement(&[Caller::TrafficMover, Caller::CloudFormation]),
         create_roles(settings),
@@ -102,8 +102,8 @@ pub(super) fn making(settings: &Settings) -> Vec<Statement> {
 /// condition, a job of dev could create a role with every permission, and so bypass the
 /// approval of prod's deploys.
 ///
-/// The other actions on roles, in `constructs::role`, have no such condition. They are safe,
-/// because every role with the stack's name prefix has the boundary.
+/// The other actions on roles, in `constructs::role`, need no such condition, because every role
+/// with the stack's name prefix has the boundary.
 fn create_roles(settings: &Settings) -> Statement {
     let environment = settings.environment;
     Statement {

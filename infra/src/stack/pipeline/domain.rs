@@ -11,8 +11,8 @@ use crate::domain::{CustomDomain, Dns};
 /// The service principal of API Gateway's service-linked role.
 const GATEWAY_OPERATIONS: &str = "ops.apigateway.amazonaws.com";
 
-/// Allows API Gateway to create its service-linked role, together with the account's first
-/// custom domain name.
+/// Allows the creation of API Gateway's service-linked role, which the account's first custom
+/// domain name causes.
 ///
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/using-service-linked-roles.html>
 pub(super) fn service_linked_role() -> Statement {
@@ -37,8 +37,9 @@ pub(super) fn service_linked_role() -> Statement {
     }
 }
 
-/// Allows listing the hosted zones, which the handlers of a record do. AWS cannot restrict
-/// the action to one zone. Route 53 is a global service, whose requests count as us-east-1's.
+/// Allows listing the hosted zones, as CloudFormation's handlers of a DNS record do. AWS cannot
+/// restrict the action to one zone. Requests to the global service Route 53 count as requests to
+/// us-east-1.
 ///
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-requestedregion>
 pub(super) fn list_hosted_zones(domain: &CustomDomain) -> Option<Statement> {
@@ -59,7 +60,7 @@ pub(super) fn list_hosted_zones(domain: &CustomDomain) -> Option<Statement> {
     })
 }
 
-/// Returns the permissions on the domain name and, if the stack creates the record, on the
+/// Returns the permissions on the domain name and, if the stack creates the DNS record, on the
 /// record.
 pub(super) fn permissions(domain: &CustomDomain) -> Vec<ResourcePermissions> {
     let name = &domain.name;
@@ -68,7 +69,7 @@ pub(super) fn permissions(domain: &CustomDomain) -> Vec<ResourcePermissions> {
         sid: "DomainName",
         read: actions!["apigateway:GET"],
         write: actions![
-            // API Gateway requires extra permissions for the certificate.
+            // API Gateway requires these two for the certificate.
             "apigateway:AddCertificateToDomain",
             "apigateway:RemoveCertificateFromDomain",
             "apigateway:DELETE",
@@ -111,15 +112,15 @@ mod tests {
     use cfn::resources::route53::HostedZoneId;
 
     #[test]
-    fn the_permissions_cover_one_domain_name_and_its_hosted_zone_only() {
+    fn only_a_stack_that_creates_the_dns_record_has_permissions_on_the_zone() {
         let mut domain = CustomDomain {
             name: HostName::new("prices.example.com"),
             certificate: CertificateArn::new("arn:aws:acm:us-east-1:111122223333:certificate/0a"),
             dns: Dns::Route53(HostedZoneId::new("Z0123456789")),
             default_endpoint: DefaultEndpoint::Enabled,
         };
-        let both = permissions(&domain);
-        let record = both
+        let with_record = permissions(&domain);
+        let record = with_record
             .iter()
             .find(|permissions| permissions.sid == "DomainRecord");
         let zone = format!("{:?}", record.map(|record| &record.resources));

@@ -2,10 +2,8 @@
 
 use crate::{Environment, names};
 
-/// A duty of GitHub's jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Duty {
-    /// Deploys.
     Deploy,
     /// Plans a deploy for the approval of the reviewers.
     Plan,
@@ -29,12 +27,12 @@ impl Duty {
 
     /// Returns the name of the role.
     pub fn role(self, environment: Environment) -> String {
-        names::of(environment, self.name())
+        names::resource(environment, self.name())
     }
 
-    /// Returns the GitHub environment whose jobs may assume the role. Each duty has its own
-    /// GitHub environment, because approvals belong to it: reviewers approve a deploy of
-    /// prod, and a plan or a rollback needs no approval.
+    /// Returns the GitHub environment whose jobs may assume the role. Each duty has its own GitHub
+    /// environment, because GitHub's approvals apply to a whole environment: a deploy of prod needs
+    /// an approval, and a plan or a rollback does not.
     pub fn github_environment(self, environment: Environment) -> String {
         match self {
             Duty::Deploy => environment.to_string(),

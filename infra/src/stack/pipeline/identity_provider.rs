@@ -20,7 +20,7 @@ pub fn identity_provider() -> Template {
             tags: Tags::new([("Project", names::PROJECT)]).list(),
         },
         ResourceAttributes {
-            // Other repositories may use the provider when the stack is deleted.
+            // The provider outlives the stack, because other repositories may use the provider.
             deletion_policy: Some(RemovalPolicy::RetainExceptOnCreate),
             update_replace_policy: Some(RemovalPolicy::Retain),
             ..ResourceAttributes::default()

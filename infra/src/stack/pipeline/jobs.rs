@@ -1,4 +1,4 @@
-//! The permissions of GitHub's jobs, for the calls of `cargo xtask` with their credentials.
+//! The permissions of GitHub's jobs, for the AWS calls that `cargo xtask` makes in a job.
 
 use cfn::resources::iam::{Condition, RoleArn, Statement};
 use cfn::template::{AnyArn, Value};
@@ -26,7 +26,8 @@ pub(super) fn statements(
         Duty::Plan => {
             statements.extend(create_change_sets(environment, role));
             statements.push(detect_drift(environment));
-            // The newest record contains the drift baseline.
+            // The newest deployment record contains the drift baseline: the drift that AWS itself
+            // causes.
             statements.extend(read_records(environment));
         }
         Duty::Read => {
@@ -84,8 +85,8 @@ fn create_change_sets(environment: Environment, role: &Value<RoleArn>) -> Vec<St
             ],
             stacks(environment),
         ),
-        // The events of a failed change set belong to the change set, whose name contains no
-        // stack's name.
+        // The events of a failed change set have the change set's ARN, which does not contain the
+        // stack's name. The patterns are the names that `cargo xtask` gives to change sets.
         Statement::allow(
             "DescribeChangeSetEvents",
             actions!["cloudformation:DescribeEvents"],
@@ -93,8 +94,8 @@ fn create_change_sets(environment: Environment, role: &Value<RoleArn>) -> Vec<St
                 .map(|name| regional("cloudformation", "changeSet/", name))
                 .into(),
         ),
-        // Older revisions upload large templates to the bucket, from which CloudFormation reads
-        // them with the job's credentials.
+        // Older revisions of `cargo xtask` upload large templates to the bucket. CloudFormation
+        // reads the templates with the job's credentials.
         Statement::allow(
             "ManageTemplates",
             actions!["s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
@@ -138,7 +139,7 @@ fn create_change_sets(environment: Environment, role: &Value<RoleArn>) -> Vec<St
 /// test.
 fn deploy(environment: Environment) -> Vec<Statement> {
     let update = names::function(Function::Update, environment);
-    let kept = Function::ALL
+    let prefixes = Function::ALL
         .map(|function| format!("{}/", function.name()))
         .into_iter()
         .chain([names::RECORDS_PREFIX, names::COMMAND_LINES_PREFIX].map(str::to_owned));
@@ -153,11 +154,13 @@ fn deploy(environment: Environment) -> Vec<Statement> {
             ],
             stacks(environment),
         ),
-        // Pruning reads the records and lists the zips.
+        // The deletion of old zips reads the deployment records and lists the zips.
         Statement::allow(
             "ManageZipsAndRecords",
             actions!["s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
-            kept.map(|prefix| objects(environment, &prefix)).collect(),
+            prefixes
+                .map(|prefix| objects(environment, &prefix))
+                .collect(),
         ),
         Statement::allow(
             "ListZipsAndRecords",
@@ -263,13 +266,13 @@ fn table(environment: Environment) -> Value<AnyArn> {
     regional("dynamodb", "table/", &names::table(environment))
 }
 
-/// Returns the pattern for the objects with a key prefix.
+/// Returns the pattern for the objects of the artifact bucket whose keys have the prefix.
 fn objects(environment: Environment, prefix: &str) -> Value<AnyArn> {
     sub![&artifact_bucket(environment), format!("/{prefix}*")]
 }
 
-/// Returns the service's stack and the artifact bucket's stack. The boundary's stack is not
-/// included, because no job may change the boundary.
+/// Returns the patterns for the service's stack and the artifact bucket's stack. The boundary's
+/// stack is left out, because no job may change the boundary.
 fn stacks(environment: Environment) -> Vec<Value<AnyArn>> {
     [
         names::stack(environment),

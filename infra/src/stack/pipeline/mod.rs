@@ -1,5 +1,5 @@
-//! The pipeline: the roles of GitHub's jobs that deploy an environment. Each environment has
-//! a stack with its roles, which an administrator deploys first.
+//! The pipeline: the roles that GitHub's jobs use to deploy an environment. Each environment has a
+//! stack with its roles, which an administrator deploys before the first job runs.
 //!
 //! ```text
 //! job in GitHub's environment prod -> deploy role -> change set, zips, alias
@@ -8,7 +8,7 @@
 //!                     CloudFormation -> its role -> the resources
 //! ```
 //!
-//! An attacker who controls a job can deploy other code, and roles inside the environment's
+//! An attacker who controls a deploy job can deploy other code, and roles inside the environment's
 //! permissions boundary. The job itself can neither read the table nor create a role.
 //! CloudFormation assumes its own role, so that it can finish or roll back after the job's
 //! session has ended.
@@ -35,17 +35,15 @@ pub use identity_provider::identity_provider;
 pub use repository::{GitHubId, NotAGitHubId, NotARepository, Repository, RepositoryName};
 pub use wildcard_actions::wildcard_actions;
 
-/// The pipeline of one environment.
 #[derive(Debug, Clone)]
 pub struct Pipeline {
-    /// The settings of the environment.
     pub settings: Settings,
     /// The repository whose workflows deploy.
     pub repository: Repository,
 }
 
 const AN_HOUR: SessionDuration = SessionDuration::new(3_600);
-/// A deploy shifts traffic for ten minutes, and a late failure takes as long again to roll back.
+/// Enough for a deploy with a rollback: the traffic shifts for ten minutes in each direction.
 const TWO_HOURS: SessionDuration = SessionDuration::new(7_200);
 
 /// Creates the stack of an environment's pipeline roles.
@@ -59,7 +57,7 @@ pub fn pipeline(pipeline: &Pipeline) -> Template {
     let mut template = Template::new(format!(
         "Crypto Watch Backend ({environment}): the roles that deploy it from GitHub"
     ));
-    let [first, second] = cloudformation::reading(settings);
+    let [service, bucket] = cloudformation::read_statements(settings);
     let mut policy = |id, resources: &str, statements| {
         let policy = ManagedPolicy {
             description: format!("Reads {resources} of {environment}, to detect drift"),
@@ -67,15 +65,19 @@ pub fn pipeline(pipeline: &Pipeline) -> Template {
         };
         template.add(id, policy).reference()
     };
-    let reading = [
-        policy(logical_id!("Reading"), "the service", first),
-        policy(logical_id!("FurtherReading"), "the bucket", second),
+    let read_policies = [
+        policy(logical_id!("Reading"), "the service", service),
+        policy(logical_id!("FurtherReading"), "the bucket", bucket),
     ];
     let role =
         |name, duration, description, trust, reads: bool, statements: Vec<Statement>| NamedRole {
             role_name: name,
             max_session_duration: duration,
-            managed_policy_arns: if reads { reading.to_vec() } else { Vec::new() },
+            managed_policy_arns: if reads {
+                read_policies.to_vec()
+            } else {
+                Vec::new()
+            },
             description,
             assume_role_policy_document: trust,
             policies: vec![Policy {
@@ -84,7 +86,7 @@ pub fn pipeline(pipeline: &Pipeline) -> Template {
             }],
             tags: environment.tags().list(),
         };
-    let for_resources = template.add(
+    let cloudformation_role = template.add(
         logical_id!("CloudFormationRole"),
         role(
             names::cloudformation_role(environment),
@@ -93,7 +95,7 @@ pub fn pipeline(pipeline: &Pipeline) -> Template {
             // No condition is needed: a role can be passed only in its own account.
             PolicyDocument::assumed_by(ServicePrincipal::CloudFormation, None),
             true,
-            cloudformation::making(settings),
+            cloudformation::write_statements(settings),
         ),
     );
     for duty in Duty::ALL {
@@ -103,7 +105,7 @@ pub fn pipeline(pipeline: &Pipeline) -> Template {
             Duty::Read => (logical_id!("ReadRole"), AN_HOUR, true, "Reads"),
             Duty::Rollback => (logical_id!("RollbackRole"), AN_HOUR, false, "Rolls back"),
         };
-        let of_jobs = template.add(
+        let job_role = template.add(
             id.clone(),
             role(
                 duty.role(environment),
@@ -111,13 +113,13 @@ pub fn pipeline(pipeline: &Pipeline) -> Template {
                 format!("{description} {stack} from GitHub"),
                 trust::trust(repository, &duty.github_environment(environment)),
                 reads,
-                jobs::statements(duty, environment, &for_resources.arn()),
+                jobs::statements(duty, environment, &cloudformation_role.arn()),
             ),
         );
         template.output(
             id.join(&LogicalId::new("Arn")),
             "The role that the jobs of this GitHub environment assume",
-            &of_jobs.arn(),
+            &job_role.arn(),
         );
     }
     template

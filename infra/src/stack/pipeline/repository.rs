@@ -4,7 +4,7 @@ use std::fmt;
 use std::num::NonZeroU64;
 use std::str::FromStr;
 
-/// A repository with its ids, which GitHub never assigns to another owner or repository.
+/// A repository. GitHub never assigns the two ids to another owner or repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repository {
     name: RepositoryName,
@@ -17,14 +17,13 @@ impl Repository {
         Repository { name, owner_id, id }
     }
 
-    /// Returns the repository's id.
     pub fn id(&self) -> GitHubId {
         self.id
     }
 
-    /// Returns the two forms of the subject in the tokens of jobs in a GitHub environment:
-    /// without and with ids. GitHub sends the second form for repositories that were created
-    /// or renamed since 15 July 2026, and for older ones that opted in.
+    /// Returns the subject in the tokens of a GitHub environment's jobs, without and with ids.
+    /// GitHub sends the form with ids for repositories that were created or renamed on or after
+    /// 15 July 2026, and for older repositories that opted in.
     ///
     /// <https://github.blog/changelog/2026-04-23-immutable-subject-claims-for-github-actions-oidc-tokens>
     pub fn subjects(&self, environment: &str) -> [String; 2] {
@@ -37,8 +36,8 @@ impl Repository {
     }
 }
 
-/// The name of a repository, such as `octo-org/octo-repo`. A wildcard is not accepted,
-/// because the trust policies contain the name.
+/// The name of a repository, such as `octo-org/octo-repo`. The name has no wildcard, because the
+/// trust policies contain the name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RepositoryName {
     owner: String,
@@ -96,8 +95,8 @@ impl fmt::Display for GitHubId {
     }
 }
 
-/// Returns true if the text is an owner: at most 39 letters, digits and hyphens, without a
-/// hyphen at either end. Enterprise-managed users have an underscore in their names.
+/// Returns true if the text is an owner's name: at most 39 letters, digits, hyphens and, for
+/// enterprise-managed users, underscores; without a hyphen at either end.
 fn is_owner(text: &str) -> bool {
     let inside = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     (1..=39).contains(&text.len())
@@ -106,8 +105,8 @@ fn is_owner(text: &str) -> bool {
         && !text.ends_with('-')
 }
 
-/// Returns true if the text is a name: at most 100 letters, digits, hyphens, underscores and
-/// dots, and not only dots.
+/// Returns true if the text is a repository's name: at most 100 letters, digits, hyphens,
+/// underscores and dots, and not only dots.
 fn is_name(text: &str) -> bool {
     let inside = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     (1..=100).contains(&text.len()) && text.chars().all(inside) && text.chars().any(|c| c != '.')

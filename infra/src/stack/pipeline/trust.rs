@@ -1,4 +1,4 @@
-//! The trust policy of the roles of GitHub's jobs.
+//! The trust policy of the roles that GitHub's jobs assume.
 
 use cfn::arn;
 use cfn::resources::iam::{
@@ -15,19 +15,18 @@ pub(super) const ISSUER: &str = "token.actions.githubusercontent.com";
 /// The audience of the tokens.
 pub(super) const AUDIENCE: &str = "sts.amazonaws.com";
 
-/// Returns the ARN of the account's identity provider for GitHub, which follows from the
-/// issuer.
+/// Returns the ARN of the account's identity provider for GitHub.
 fn provider() -> Value<OidcProviderArn> {
     arn!["iam", "", Pseudo::AccountId, "oidc-provider/", ISSUER]
 }
 
-/// Creates a policy that lets the jobs of a GitHub environment of the repository assume a role.
-/// The subject of a token contains the environment. GitHub admits a job to an environment
-/// only by its protection rules, such as the branch and the approvals.
+/// Creates a policy that lets the repository's jobs in a GitHub environment assume a role. The
+/// subject of a job's token contains the GitHub environment. The environment's protection rules,
+/// such as the branch and the approvals, decide which jobs GitHub admits.
 ///
-/// The policy also requires the repository's id, because another owner can register the names
-/// in the subject after the repository is renamed or deleted. STS evaluates the id since
-/// January 2026
+/// The policy also requires the repository's id, because another owner can register the names in
+/// the subject after the repository is renamed or deleted. STS has checked this id since January
+/// 2026
 /// (<https://aws.amazon.com/about-aws/whats-new/2026/01/aws-sts-supports-validation-identity-provider-claims/>).
 pub(super) fn trust(repository: &Repository, environment: &str) -> PolicyDocument {
     let condition = Condition::new(

@@ -1,12 +1,12 @@
-//! The actions that need `Resource: *`: everything that a pipeline role may do to `*`.
+//! The actions that the pipeline's roles may perform on `Resource: *`, because AWS cannot restrict
+//! them.
 //!
-//! The links are to the AWS pages that say so. A page of the Service Authorization Reference
-//! lists no resource type for the action; the other pages say so in words.
+//! The links lead to the proof: the page of the Service Authorization Reference lists no resource
+//! type for the action, or another AWS page says that the action needs `*`.
 
 use cfn::resources::iam::{Action, Condition, Statement};
 use cfn::template::{Pseudo, Value};
 
-/// The caller of an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Caller {
     /// A role that detects drift.
@@ -17,7 +17,7 @@ pub(super) enum Caller {
     CloudFormation,
 }
 
-const OF_DRIFT_READER: [Action; 7] = [
+const DRIFT_READER_ACTIONS: [Action; 7] = [
     // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html
     Action::new("cloudformation:BatchDescribeTypeConfigurations"),
     Action::new("cloudformation:DescribeStackDriftDetectionStatus"),
@@ -32,14 +32,14 @@ const OF_DRIFT_READER: [Action; 7] = [
     Action::new("sns:GetSubscriptionAttributes"),
 ];
 
-const OF_TRAFFIC_MOVER: [Action; 1] = [
+const TRAFFIC_MOVER_ACTIONS: [Action; 1] = [
     // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscodedeploy.html
     Action::new("codedeploy:StopDeployment"),
 ];
 
-const OF_CLOUDFORMATION: [Action; 9] = [
+const CLOUDFORMATION_ACTIONS: [Action; 9] = [
     // "You can't create a composite alarms if your `cloudwatch:PutCompositeAlarm` permission
-    // has a narrower scope", as https://github.com/cdklabs/cdk-enterprise-iac/issues/202 found:
+    // has a narrower scope":
     // https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutCompositeAlarm.html
     Action::new("cloudwatch:PutCompositeAlarm"),
     // The access log of an HTTP API:
@@ -56,26 +56,26 @@ const OF_CLOUDFORMATION: [Action; 9] = [
     Action::new("sns:Unsubscribe"),
 ];
 
-/// The action of a role that reads a Route 53 record, in `domain`.
+/// The action that the file `domain.rs` allows, for roles that read a Route 53 record.
 ///
 /// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonroute53.html>
 pub(super) const LIST_HOSTED_ZONES: Action = Action::new("route53:ListHostedZones");
 
 /// Lists the actions of all callers.
 pub fn wildcard_actions() -> impl Iterator<Item = Action> {
-    OF_DRIFT_READER
+    DRIFT_READER_ACTIONS
         .into_iter()
-        .chain(OF_TRAFFIC_MOVER)
-        .chain(OF_CLOUDFORMATION)
+        .chain(TRAFFIC_MOVER_ACTIONS)
+        .chain(CLOUDFORMATION_ACTIONS)
         .chain([LIST_HOSTED_ZONES])
 }
 
 /// Allows the actions of these callers in the stack's Region.
 pub(super) fn statement(callers: &[Caller]) -> Statement {
     let actions = callers.iter().flat_map(|caller| match caller {
-        Caller::DriftReader => &OF_DRIFT_READER[..],
-        Caller::TrafficMover => &OF_TRAFFIC_MOVER,
-        Caller::CloudFormation => &OF_CLOUDFORMATION,
+        Caller::DriftReader => &DRIFT_READER_ACTIONS[..],
+        Caller::TrafficMover => &TRAFFIC_MOVER_ACTIONS,
+        Caller::CloudFormation => &CLOUDFORMATION_ACTIONS,
     });
     Statement {
         condition: Some(Condition::new(
