@@ -1,5 +1,5 @@
-//! Deploys to prod during which AWS or the smoke test fails: throttling, refused calls, an expired
-//! session, a rejected change set and a failed rollback.
+//! Failures of a deploy to prod: throttling, refused calls, an expired session, a rejected change set, a
+//! failed rollback and a failed smoke test.
 
 use serde_json::json;
 use tests::scripted::{self, Answer, Scripted};

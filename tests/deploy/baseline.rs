@@ -164,7 +164,7 @@ impl Deploy {
         Deploy { on_drift, ..self }
     }
 
-    async fn run(self) -> Deployed {
+    async fn run(self) -> FinishedDeploy {
         let updated = ["Queue", "Schedule", "ApiRole", "Table"].map(|id| (id, "Modify"));
         let mut script = vec![scripts::EVENTS_BEFORE, UPDATED, change_set(&updated)];
         script.extend(self.drift.map(|drift| drift_of_prod(&drift)));
@@ -182,17 +182,16 @@ impl Deploy {
         ];
         let on_drift = ["--on-drift", self.on_drift, "--endpoint-url", url];
         let run = xtask::run(&[&deploy[..], &on_drift].concat(), &[]).await;
-        Deployed { endpoint, run }
+        FinishedDeploy { endpoint, run }
     }
 }
 
-/// A deploy that has ended.
-struct Deployed {
+struct FinishedDeploy {
     endpoint: Scripted,
     run: Run,
 }
 
-impl Deployed {
+impl FinishedDeploy {
     /// Returns the deployment's record as the deploy wrote it last.
     fn record(&self) -> Value {
         let written = self.endpoint.requests(RECORDS);
@@ -264,7 +263,7 @@ async fn a_difference_that_the_deployment_does_not_explain_stops_the_next_deploy
         ..QUEUE
     };
     let imported = change_set(&[("Table", "Import")]);
-    // The events report an update of the table, and the change set does not list the table.
+    // The events report an update of the table, but this change set does not list the table.
     let unlisted = change_set(&[("Queue", "Modify")]);
     let before: &[Difference] = &[QUEUE];
     for (before, after, response, list) in [

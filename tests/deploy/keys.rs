@@ -204,8 +204,8 @@ async fn a_key_that_can_neither_be_shown_nor_deleted_is_named() {
 
 #[tokio::test]
 async fn a_lost_response_creates_no_second_key() {
-    // If the response to the first attempt is lost, the SDK's second attempt gets this response. The
-    // test sends it at once.
+    // The SDK's second attempt gets this response if the response to the first attempt is lost. The
+    // test sends this response to the first attempt.
     let key_exists = Answer::error(
         "PutItem",
         400,

@@ -69,7 +69,7 @@ async fn deploy(
     xtask::run(&append(&arguments, more), &[]).await
 }
 
-/// Runs `deploy` as [`deploy`] does, but with `cargo xtask`.
+/// Runs `deploy` as [`deploy`] does, but through cargo.
 async fn deploy_with_cargo(
     ministack: &Ministack,
     environment: &str,

@@ -123,6 +123,7 @@ const STUCK_BY_ID: &str = "DescribeStacks&StackName=arn%3Aaws%3Acloudformation%3
 #[tokio::test]
 async fn a_failed_rollback_continues_after_the_answer_yes() {
     let mut script = STUCK.to_vec();
+    // The second call of `DescribeStacks` follows the continued rollback.
     let recovered = stack!("DescribeStacks" => "crypto-watch-dev", "UPDATE_ROLLBACK_COMPLETE", "");
     script.insert(
         2,

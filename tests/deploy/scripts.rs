@@ -1,11 +1,12 @@
-//! Scripted responses that several tests use, and the script of a successful deploy to prod.
+//! Scripted responses that several tests use, and the script of a successful deploy to prod. Responses to
+//! the same action are sent in their order, and the last one repeats.
 
 use infra::{Environment, names};
 use tests::scripted::{self, Answer, Scripted};
 use tests::xtask::{self, Run};
 
-/// A response that describes a stack with this status. The second form is the response to another action,
-/// and adds XML elements.
+/// A response that describes a stack with this status. The second form is only for requests that match
+/// the action, and adds XML elements.
 macro_rules! stack {
     ($name:literal, $status:literal) => {
         stack!("DescribeStacks" => $name, $status, "")

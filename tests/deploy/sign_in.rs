@@ -312,7 +312,7 @@ async fn the_hint_of_a_role_with_mfa_works() {
     let hint = "run `eval \"$(aws configure export-credentials --profile ops --format env)\"`, which asks for the MFA code, then rerun with AWS_PROFILE=ops instead of --profile\n";
     let stderr = home.fails(&[DENIED], NOT_ASSUMED, hint).await;
 
-    // The AWS CLI prints this after it has asked for the code.
+    // This script replaces the AWS CLI, which prints these lines after it has asked for the code.
     let cli = home.write(
         "bin/aws",
         "#!/bin/sh\n\
@@ -334,7 +334,7 @@ async fn the_hint_of_a_role_with_mfa_works() {
     assert_eq!(environment.len(), 3, "{variables}");
 
     let endpoint = Scripted::start(&scripted::with_changes(&[DENIED], SCRIPT)).await;
-    // The region is the profile's.
+    // An empty `AWS_REGION` counts as not set, so the region is the profile's.
     environment.extend([
         ("AWS_PROFILE", "ops"),
         ("AWS_ENDPOINT_URL", endpoint.url()),

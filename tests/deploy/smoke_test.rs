@@ -16,7 +16,7 @@ use crate::{
 /// A time limit for smoke tests that fail, long enough for a second attempt.
 const SHORT_TIMEOUT: [&str; 2] = ["--smoke-test-timeout", "500ms"];
 
-/// The time in which the API must report that it is unhealthy. It caches its health for some seconds.
+/// The time in which the API must notice the deletion of its table. It caches its health for seconds.
 const HEALTH_LIMIT: Duration = Duration::from_secs(20);
 
 /// Returns the checks of a deploy's smoke test, each with `true` if it passed.

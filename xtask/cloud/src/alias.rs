@@ -233,7 +233,7 @@ pub(crate) async fn move_to(
             "{function} was moved to version {to}, but this could not be verified"
         ))),
         (Ok(_), Ok(now)) => Err(Failure::new(format!(
-            "{function} was moved to version {to}, but its alias has changed since then: it is at version {}",
+            "{function} was moved to version {to}, but its alias has changed since then and points at version {}",
             now.version
         ))
         .hint("find out what else moves the alias, then rerun")

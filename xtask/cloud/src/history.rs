@@ -23,7 +23,7 @@ const SHORT_COMMIT: usize = 12;
 /// A recorded deployment.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Deployed {
+pub(crate) struct RecordedDeployment {
     /// The commit from which the deploy's binary was built; null if git was not available.
     pub(crate) commit: Option<Commit>,
     /// The ARN of the caller.
@@ -44,7 +44,7 @@ pub(crate) struct Deployed {
     pub(crate) outcome: RecordedOutcome,
 }
 
-impl From<Record> for Deployed {
+impl From<Record> for RecordedDeployment {
     fn from(record: Record) -> Self {
         let Provenance {
             commit,
@@ -54,7 +54,7 @@ impl From<Record> for Deployed {
         let seconds = |time: &str| Some(Timestamp::parse(time).ok()?.unix_seconds());
         let ended = record.ended_at.as_deref().and_then(seconds);
         let began = seconds(&record.began_at);
-        Deployed {
+        RecordedDeployment {
             commit,
             deployer,
             origin,
@@ -72,7 +72,8 @@ pub(crate) async fn run(args: &HistoryArgs) -> anyhow::Result<ExitCode> {
     let identity = Identity::read(&aws).await?;
     let bucket = Bucket::in_account(&aws, &identity.account, args.target.environment);
     let records = deployment_records::read_newest(&bucket, args.limit).await?;
-    let deployments: Vec<Deployed> = records.into_iter().map(Deployed::from).collect();
+    let deployments: Vec<RecordedDeployment> =
+        records.into_iter().map(RecordedDeployment::from).collect();
     match args.target.output {
         OutputFormat::Json => {
             for deployment in &deployments {
@@ -90,7 +91,7 @@ pub(crate) async fn run(args: &HistoryArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn text(deployments: &[Deployed]) -> String {
+fn text(deployments: &[RecordedDeployment]) -> String {
     let heading = [
         "BEGAN", "OUTCOME", "TOOK", "VERSIONS", "COMMIT", "SUBJECT", "BY", "FROM",
     ];
@@ -98,7 +99,7 @@ fn text(deployments: &[Deployed]) -> String {
     table::text(std::iter::once(heading.map(str::to_owned)).chain(lines))
 }
 
-fn line(deployed: &Deployed) -> [String; 8] {
+fn line(deployed: &RecordedDeployment) -> [String; 8] {
     let unknown = || "-".to_owned();
     let versions: Vec<String> = deployed
         .versions
@@ -136,9 +137,9 @@ pub(crate) mod tests {
     use super::*;
     use crate::report::tests::{self as report_tests, Example};
 
-    impl Deployed {
+    impl RecordedDeployment {
         pub(crate) fn for_tests() -> Self {
-            Deployed {
+            RecordedDeployment {
                 commit: Some(Commit {
                     id: "f3e19ec0b6a1c2d3e4f5a6b7c8d9e0f1a2b3c4d5".to_owned(),
                     dirty: false,
@@ -157,15 +158,15 @@ pub(crate) mod tests {
         }
     }
 
-    impl Example for Deployed {
+    impl Example for RecordedDeployment {
         fn examples() -> Vec<String> {
-            vec![report_tests::line(&Deployed::for_tests())]
+            vec![report_tests::line(&RecordedDeployment::for_tests())]
         }
     }
 
     #[test]
     fn the_page_for_operators_shows_a_history() {
-        let failed = Deployed {
+        let failed = RecordedDeployment {
             began_at: "2026-01-13T16:02:10Z".to_owned(),
             outcome: RecordedOutcome::RolledBack,
             versions: BTreeMap::new(),
@@ -179,9 +180,9 @@ pub(crate) mod tests {
                 "https://github.com/octo-org/octo-repo/actions/runs/1658821493/attempts/1"
                     .to_owned(),
             ),
-            ..Deployed::for_tests()
+            ..RecordedDeployment::for_tests()
         };
-        let shown = text(&[Deployed::for_tests(), failed]);
+        let shown = text(&[RecordedDeployment::for_tests(), failed]);
         let page = include_str!("../../../docs/operating.md");
         assert!(page.contains(&shown), "docs/operating.md lacks:\n{shown}");
     }

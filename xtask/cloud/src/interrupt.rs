@@ -25,7 +25,7 @@ impl Interrupt {
         tokio::spawn(async move {
             let Ok(mut signals) = signals else { return };
             signals.next().await;
-            // Ends the line on which a question or the terminal's ^C stands.
+            // Ends the line of an open question or of the terminal's `^C`.
             output::progress("");
             output::progress("stopping cleanly; press Ctrl-C again to stop at once");
             request.send_replace(true);

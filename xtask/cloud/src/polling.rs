@@ -12,9 +12,9 @@ use xtask::output;
 
 use crate::aws_error::{FailedCall, FailureKind};
 
-/// The first delay. AWS finishes a step within seconds, an emulator within milliseconds.
+/// The first delay between two calls. AWS finishes a step within seconds, an emulator within milliseconds.
 const FIRST_DELAY: Duration = Duration::from_millis(100);
-/// The longest delay. CloudFormation throttles clients that poll much more often.
+/// The longest delay between two calls. CloudFormation throttles clients that poll much more often.
 const LONGEST_DELAY: Duration = Duration::from_secs(5);
 
 /// The time between two heartbeats: lines that show that the command still waits. Without them, a CI

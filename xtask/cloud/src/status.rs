@@ -18,7 +18,7 @@ use crate::artifact_bucket::Bucket;
 use crate::aws::Aws;
 use crate::codedeploy;
 use crate::deployment_records;
-use crate::history::Deployed;
+use crate::history::RecordedDeployment;
 use crate::report::print_event;
 use crate::stack::{self, Stack};
 pub(crate) use parts::Status;
@@ -83,9 +83,9 @@ async fn read_deployment(
     stack: &Stack,
     environment: Environment,
     live: Option<&str>,
-) -> anyhow::Result<Option<Deployed>> {
+) -> anyhow::Result<Option<RecordedDeployment>> {
     let bucket = Bucket::in_account(aws, stack.account(), environment);
     let record =
         deployment_records::find_by_version_or_newest(&bucket, Function::Api, live).await?;
-    Ok(record.map(Deployed::from))
+    Ok(record.map(RecordedDeployment::from))
 }

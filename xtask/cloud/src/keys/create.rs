@@ -99,7 +99,7 @@ pub(super) async fn rotate(args: &KeysRotateArgs) -> anyhow::Result<()> {
     // A rotation never extends the lifetime of the old key.
     let end = old.expires_at.map_or(end, |before| before.min(end));
     let answer = keys.store.set_api_key_expiry(&old_id, end).await;
-    keys.changed(
+    keys.check_changed(
         "let the old key expire after the new one was created",
         &old_id,
         answer,

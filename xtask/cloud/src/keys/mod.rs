@@ -40,7 +40,7 @@ async fn set_enabled(args: &KeysKeyArgs, enabled: bool) -> anyhow::Result<()> {
         ("disable a key", "disabled")
     };
     let answer = keys.store.set_api_key_enabled(&key_id, enabled).await;
-    keys.changed(attempted, &key_id, answer)?;
+    keys.check_changed(attempted, &key_id, answer)?;
     changed::print(&args.table, key_id.as_str(), state)
 }
 
@@ -59,6 +59,6 @@ async fn delete(args: &KeysDeleteArgs) -> anyhow::Result<()> {
     let question = Question::before_changing(environment, text);
     question.agreed(args.yes, "no key was deleted").await?;
     let answer = keys.store.delete_api_key(&key_id).await;
-    keys.changed("delete a key", &key_id, answer)?;
+    keys.check_changed("delete a key", &key_id, answer)?;
     changed::print(&args.key.table, key_id.as_str(), "deleted")
 }

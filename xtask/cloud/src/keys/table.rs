@@ -49,8 +49,8 @@ impl<'a> KeysTable<'a> {
             .ok_or_else(|| self.not_found(key_id))
     }
 
-    /// Turns the answer to a change of one key into success or a failure.
-    pub(super) fn changed(
+    /// Fails if a key was not changed, according to the store's answer.
+    pub(super) fn check_changed(
         &self,
         attempted: &str,
         key_id: &KeyId,
@@ -65,7 +65,7 @@ impl<'a> KeysTable<'a> {
 
     pub(super) fn not_found(&self, key_id: &KeyId) -> Failure {
         Failure::new(format!("{} has no key {key_id}", self.name)).hint(format!(
-            "`cargo xtask keys list --env {}` lists the keys",
+            "run `cargo xtask keys list --env {}` to list the keys",
             self.args.environment
         ))
     }

@@ -51,11 +51,11 @@ pub(crate) struct KeyUsage {
 
 impl KeyUsage {
     fn new(masked: Option<String>, statuses: BTreeMap<String, u64>, keys: &[ApiKey]) -> Self {
-        let is_meant = |key: &&ApiKey| Some(key.key_id.masked()) == masked;
-        let meant: Vec<&ApiKey> = keys.iter().filter(is_meant).collect();
-        let names: Vec<&str> = meant.iter().map(|key| &*key.name).collect();
+        let matches = |key: &&ApiKey| Some(key.key_id.masked()) == masked;
+        let matching: Vec<&ApiKey> = keys.iter().filter(matches).collect();
+        let names: Vec<&str> = matching.iter().map(|key| &*key.name).collect();
         KeyUsage {
-            key_id: match meant.as_slice() {
+            key_id: match matching.as_slice() {
                 [key] => Some(key.key_id.to_string()),
                 _ => masked,
             },

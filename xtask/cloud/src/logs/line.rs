@@ -41,7 +41,7 @@ pub(super) fn readable(message: &str) -> String {
             || ["timestamp", "level", "message"].contains(&name.as_str())
             // The route contains the method, unless the path is unknown.
             || (name == "method" && is_request && line.contains(" /"))
-            // Metrics and their dimensions, which other members repeat.
+            // Metrics and their dimensions: other members have the same values.
             || name.starts_with(|first: char| first == '_' || first.is_ascii_uppercase());
         // In the API's events, the request's id is a member of the span.
         let (name, value) = match value.get("requestId") {

@@ -19,7 +19,7 @@ use crate::deploy::events::{
 use crate::deployment_records::PrunedEvent;
 use crate::destroy::RemovalEvent;
 use crate::drift::{DriftResultEvent, DriftedResourceEvent, KnownDifferenceEvent};
-use crate::history::Deployed;
+use crate::history::RecordedDeployment;
 use crate::keys::{ChangedKey, CreatedKey, KeyRow, KeyUsage};
 use crate::logs::LogLine;
 use crate::outputs::StackOutputs;
@@ -166,8 +166,8 @@ fn foreign(type_name: &'static str, title: &'static str, example: impl Into<Stri
     }
 }
 
-/// Returns the lines of the benchmarks, from the committed run: its first line, and its last line with
-/// only the measurement of the first line.
+/// Returns the lines of `bench` from the committed run: the first measurement, and the result, which is
+/// cut after the first measurement.
 fn benchmark_lines() -> [Documented; 2] {
     let run = fs::read_to_string(workspace::root().join("docs/performance.json")).unwrap();
     let measured = run.lines().next().unwrap();
@@ -231,7 +231,7 @@ fn sections() -> Vec<(&'static str, &'static str, Vec<Documented>)> {
             "These lines have no member `event`.",
             vec![
                 line_of::<Status>("status"),
-                line_of::<Deployed>("history, one line per deployment, the newest first"),
+                line_of::<RecordedDeployment>("history, one line per deployment, the newest first"),
                 line_of::<StackOutputs>("outputs"),
                 line_of::<LogLine<'_>>("logs, one line per log event"),
                 line_of::<TemplateDiff>("diff, one line per template"),

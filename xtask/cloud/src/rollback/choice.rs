@@ -53,10 +53,7 @@ pub(super) fn choose(
                 "nothing was rolled back: the alias points at {}, which has no version before it",
                 alias.version
             ))
-            .hint(format!(
-                "choose with --to-version: there are {}",
-                list(published)
-            )));
+            .hint(format!("pass --to-version; there are {}", list(published))));
         }
     };
     let replaced = alias.serving().filter(|number| *number != to).max();

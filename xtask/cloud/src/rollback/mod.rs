@@ -33,10 +33,11 @@ use choice::Choice;
 pub(crate) struct RollbackEvent<'a> {
     /// `api` or `update`: the verify function cannot be rolled back.
     function: &'a str,
-    /// The version that served. Absent if a CodeDeploy deployment has not yet moved traffic.
+    /// The version that is rolled back. Absent if a CodeDeploy deployment is stopped before traffic moves, or
+    /// after all traffic has moved.
     #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<&'a str>,
-    /// The version that serves after the rollback. Absent if this version is not known.
+    /// The version that serves after the rollback. Absent if `from` is absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     to: Option<&'a str>,
     /// The CodeDeploy deployment that the rollback stops.
@@ -131,8 +132,7 @@ pub(crate) struct AliasMove {
 }
 
 impl AliasMove {
-    /// Plans a move to `to_version` or, if `None`, to the version before. The inner error says why there
-    /// is no such version.
+    /// Plans the move that [`choice::choose`] chooses, whose error is the inner error.
     async fn find(
         aws: &Aws,
         environment: Environment,
@@ -221,7 +221,7 @@ async fn stop_deployment(
             stack.name, stack.status
         ))
         .hint(format!(
-            "`cargo xtask status --env {environment}` shows its progress"
+            "run `cargo xtask status --env {environment}` to see the progress"
         ))
         .into());
     }

@@ -9,7 +9,7 @@ use shared::timestamp::Timestamp;
 use crate::alarms::Alarm;
 use crate::alias::{self, TrafficShare};
 use crate::aws::Aws;
-use crate::history::Deployed;
+use crate::history::RecordedDeployment;
 use crate::stack::{self, Stack};
 
 /// The status of an environment. `environment` and `region` are always known. If another part cannot be
@@ -23,7 +23,7 @@ pub(crate) struct Status {
     pub(super) stack: Known<StackStatus>,
     /// The recorded deployment whose version of the API is live. If no record names this version: the newest
     /// deployment whose record names any versions, or null.
-    pub(super) deployment: Known<Option<Deployed>>,
+    pub(super) deployment: Known<Option<RecordedDeployment>>,
     /// The versions of the API function.
     pub(super) api: Known<FunctionStatus>,
     /// The versions of the update function.
@@ -249,7 +249,7 @@ mod tests {
                     endpoint: Some("https://prices.example.com".to_owned()),
                     next_commands: None,
                 }),
-                deployment: Known::Yes(Some(Deployed::for_tests())),
+                deployment: Known::Yes(Some(RecordedDeployment::for_tests())),
                 api: function("crypto-watch-api-prod", "7", vec![share.clone()]),
                 update: function("crypto-watch-update-prod", "7", Vec::new()),
                 rollout: Known::Yes(Some(RolloutStatus {

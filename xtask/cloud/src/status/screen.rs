@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::parts::{FunctionStatus, Known, LastUpdate, RolloutStatus, StackStatus, Status};
 use crate::alarms::Alarm;
-use crate::history::Deployed;
+use crate::history::RecordedDeployment;
 use crate::table;
 
 /// Formats one line per part, then one line per alarm. A stack that is only planned has no
@@ -73,7 +73,7 @@ fn stack(stack: &StackStatus) -> String {
     text
 }
 
-fn deployment(deployed: &Deployed) -> String {
+fn deployment(deployed: &RecordedDeployment) -> String {
     let mut text = match &deployed.commit {
         Some(commit) => format!("commit {commit}"),
         None => "commit unknown".to_owned(),
@@ -199,9 +199,9 @@ mod tests {
                 endpoint: Some("https://prices.example.com".to_owned()),
                 next_commands: None,
             }),
-            deployment: Known::Yes(Some(Deployed {
+            deployment: Known::Yes(Some(RecordedDeployment {
                 deployer: None,
-                ..Deployed::for_tests()
+                ..RecordedDeployment::for_tests()
             })),
             api: function("7"),
             update: function("7"),
