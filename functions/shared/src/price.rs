@@ -11,8 +11,8 @@ use crate::timestamp::Timestamp;
 /// an outage of the provider.
 const KEEP_SECONDS: u32 = 24 * 60 * 60;
 
-/// Seconds after its fetch for which a stored price refuses a price that is older by the
-/// provider's time: 15 minutes. Later, such a price may have a corrected time or another provider.
+/// Seconds after the fetch of a stored price in which the table refuses a price with an earlier
+/// provider's time. After these 15 minutes, a corrected time or another provider is accepted.
 const HOLD_SECONDS: u32 = 15 * 60;
 
 /// Minimum `max-age` of a response with prices, so that no client polls without a pause.
@@ -65,8 +65,9 @@ impl Price {
         self.fetched_at.plus_seconds(KEEP_SECONDS)
     }
 
-    /// Returns true if the table keeps `stored` and refuses this price. The reason is an earlier
-    /// fetch, or an earlier provider's time within 15 minutes of the fetch of `stored`.
+    /// Returns true if the table keeps `stored` and refuses this price, because this price was
+    /// fetched earlier. In the first 15 minutes after the fetch of `stored`, the table also refuses
+    /// a price with an earlier provider's time.
     ///
     /// Therefore overlapping runs leave the newest price in the table, `fetchedAt` never goes
     /// back, and a provider's wrong time has no effect after 15 minutes.
@@ -178,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_price_is_refused_if_it_was_fetched_earlier_and_for_15_minutes_if_its_time_is_earlier() {
+    fn a_price_is_refused_by_a_later_fetch_and_for_15_minutes_by_a_later_time() {
         let stored = price(0, 0);
         for (fetched_ago, updated_ago, is_refused) in [
             (0, 0, false),

@@ -60,8 +60,9 @@ impl Serialize for Symbol {
     }
 }
 
-/// A symbol that a client requested: a coin's symbol, or its former symbol. A coin has a former
-/// symbol if it replaced another coin one for one, as POL replaced MATIC. The price is the same.
+/// A symbol that a client requested: a coin's symbol, or a former symbol. If a coin replaced
+/// another coin one for one, as POL replaced MATIC, the old symbol is a former symbol with the
+/// same price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestedSymbol {
     requested: &'static str,

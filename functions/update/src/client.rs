@@ -37,17 +37,18 @@ pub enum ClientError {
 /// `certificates` is the path in [`SSL_CERT_FILE`]. The client obeys `HTTPS_PROXY`, `HTTP_PROXY`
 /// and `NO_PROXY`, except for a provider on a loopback address.
 pub fn client(base: &Url, certificates: Option<&Path>) -> Result<Client, ClientError> {
-    // Without the header, every encoding would be acceptable (RFC 9110, 12.5.3). The client
-    // decodes none, so that the limits on a body count the bytes that arrive.
+    // Without the header, the provider could send any encoding (RFC 9110, 12.5.3). The client
+    // decodes none, so that the limits of a body count the received bytes.
     let identity = (ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     let mut builder = Client::builder()
         .tls_backend_preconfigured(tls(certificates)?)
         .user_agent(USER_AGENT)
         .default_headers(HeaderMap::from_iter([identity]))
-        // A redirect would send the key to another host, and hide that the provider has moved.
+        // Following a redirect could send the key to another host, and would hide that the
+        // provider has moved.
         .redirect(Policy::none())
-        // There is one call every few minutes. By then, the server would have closed an idle
-        // connection, and the first attempt of the run would fail.
+        // There is one call every few minutes. In between, the server would close an idle
+        // connection, and the first attempt of the next run would fail.
         .pool_max_idle_per_host(0);
     if is_loopback(base) {
         builder = builder.no_proxy();

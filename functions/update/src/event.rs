@@ -1,4 +1,5 @@
-//! The event that starts a run: only the time for which Scheduler planned the run is read.
+//! The event that starts a run. Only the time for which `EventBridge` Scheduler planned the run is
+//! read.
 
 use shared::history::Slot;
 use shared::timestamp::Timestamp;
@@ -9,16 +10,16 @@ use crate::provider::json;
 /// <https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html>.
 const SCHEDULED_TIME: &str = "scheduledTime";
 
-/// The longest time from the planned time to a run. Lambda gives up an event after 300 seconds,
-/// and its two retries begin within 3 minutes.
+/// Maximum seconds from the planned time to the start of a run. The last retry starts earlier:
+/// Lambda drops an event after 300 seconds, and its two retries begin within 3 minutes.
 const MAX_LATE_SECONDS: i64 = 15 * 60;
 
-/// The longest time by which Scheduler's clock may be ahead of ours.
+/// Maximum seconds by which Scheduler's clock may be ahead of ours.
 const MAX_EARLY_SECONDS: i64 = 60;
 
-/// Returns the slot of a run that begins `now`: that of the event's planned time, which all
-/// attempts at one event share. `None` for an event without such a time close to `now`; the
-/// event's other content does not matter.
+/// Returns the history slot of the event's planned time, which all attempts at one event share.
+/// Returns `None` if the event has no planned time, or if that time is far from the run's start,
+/// `now`.
 pub fn planned_slot(event: &str, now: Timestamp) -> Option<Slot> {
     let [planned] = json::object(event.as_bytes(), &[SCHEDULED_TIME])
         .ok()?
@@ -57,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_without_a_planned_time_has_no_slot() {
+    fn an_event_without_a_usable_planned_time_has_no_slot() {
         let now = at("2026-01-15T10:30:00Z");
         let deep = "[".repeat(100_000);
         for event in [

@@ -12,9 +12,9 @@ const LONG: usize = 500;
 /// Text of a provider, a connection or the table for logs and errors: one line of bounded length
 /// without control and format characters.
 ///
-/// No other type carries such text into an error. So the error of a run stays far below the
-/// 1 MiB of an SQS message, whatever a provider sends. Lambda drops a larger record of a failed
-/// invocation.
+/// No other type carries such text into an error. So the record of a failed run, which Lambda sends
+/// to the dead-letter queue, stays far below the 1 MiB of an SQS message. Lambda drops a larger
+/// record.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html>,
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +37,7 @@ impl Excerpt {
             left: limit,
             space: false,
         };
-        // `write!` fails at the limit, so the rest of a longer text is not formatted.
+        // `write!` stops at the limit, so the rest of a longer text is not even formatted.
         let is_whole = write!(shortened, "{text}").is_ok();
         let mut line = shortened.line;
         if !is_whole {
@@ -93,7 +93,7 @@ impl fmt::Write for Shortened {
 }
 
 /// Returns true unless the character is a control, format, private-use or unassigned character, a
-/// separator or a combining mark. The standard library escapes all of these.
+/// separator or a combining mark. `escape_debug` escapes all of these, and quotes and backslashes.
 fn is_printable(character: char) -> bool {
     matches!(character, '"' | '\'' | '\\') || character.escape_debug().eq([character])
 }

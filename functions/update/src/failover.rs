@@ -1,10 +1,10 @@
 //! Failover: calls the providers in order until one of them has fresh prices.
 //!
-//! A fresh response is used alone, so that the prices of a run are comparable. A coin without a
-//! price in a fresh response is not requested from the next provider: it keeps its stored price,
-//! which turns stale if the provider goes on without the coin. The same holds for currencies and
-//! their rates. If no response is fresh, the newer price of each coin and the newer rate of each
-//! currency are used.
+//! If the first response is fresh, it is used alone, so that the prices of a run are comparable. A
+//! coin that a fresh response lacks is not requested from the next provider. The coin keeps its
+//! stored price, which becomes stale if later responses lack the coin, too. The same holds for
+//! currencies and their rates. If the first response is old, the newer price of each coin and the
+//! newer rate of each currency are used.
 
 use shared::symbol::Symbol;
 use shared::timestamp::Timestamp;
@@ -16,9 +16,7 @@ use crate::provider::{InvalidResponse, Skipped};
 /// The calls of one run to one provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProviderCalls {
-    /// The provider's name.
     pub provider: &'static str,
-    /// The number of calls.
     pub calls: u32,
     /// The number of calls without a usable response.
     pub failed: u32,
@@ -30,18 +28,17 @@ pub struct ProviderCalls {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{provider} sent no usable price: {calls} calls to {endpoint}, the last failed: {last}")]
 pub struct ProviderFailure {
-    /// The provider's name.
     pub provider: &'static str,
     /// The URL without its query.
     pub endpoint: String,
-    /// The number of calls.
     pub calls: u32,
     /// The error of the last call.
     pub last: AttemptError,
 }
 
 impl ProviderFailure {
-    /// Returns the coins that the last response contained without a usable price.
+    /// Returns every requested coin with the reason why it has no usable price. Empty if the last
+    /// response could not be parsed.
     pub fn skipped(&self) -> &[Skipped<Symbol>] {
         match &self.last {
             AttemptError::InvalidResponse(InvalidResponse::NoPrices(skipped)) => skipped,
@@ -50,13 +47,12 @@ impl ProviderFailure {
     }
 }
 
-/// Fetches the prices of all `symbols`, and the rates, from the first source with fresh prices. If
-/// no source has fresh prices, returns the old ones, even if a later provider fails. Also returns
-/// the calls to each provider.
+/// Fetches the prices of all `symbols` and the rates. Calls the sources in order until one has
+/// fresh prices, and merges the responses. Also returns the calls to each provider.
 ///
 /// # Errors
 ///
-/// The failure of every provider.
+/// The failures of all providers, if none has sent a usable price.
 pub async fn fetch_prices(
     sources: &[Source],
     symbols: &[Symbol],

@@ -1,5 +1,5 @@
-//! Calls a provider over HTTP: one request and a bounded response, the errors of a call, and
-//! retries with waits and one budget for all calls.
+//! Calls a provider over HTTP, with retries. The body of a response is bounded, and so is the time
+//! of all calls.
 
 use std::error::Error as _;
 use std::fmt::Write as _;
@@ -25,12 +25,12 @@ const REASON_TIME: Duration = Duration::from_secs(1);
 /// The longest time for all providers of a run. The function's timeout is 60 seconds.
 const PROVIDERS_BUDGET: Duration = Duration::from_secs(45);
 
-/// The part of [`PROVIDERS_BUDGET`] that is reserved for a second provider: two whole attempts
-/// with the wait between them, and most of a third.
+/// The part of [`PROVIDERS_BUDGET`] that is reserved for a second provider: two whole attempts, the
+/// waits after them, and at least 2 seconds for a third attempt.
 const SECOND_BUDGET: Duration = Duration::from_secs(15);
 
-/// The shortest time in which an attempt is made. Connecting, the TLS handshake and the response
-/// take three round trips, so a shorter attempt would fail and count as the provider's failure.
+/// The minimum remaining time for another attempt. Connecting, the TLS handshake and the response
+/// take three round trips, so a shorter attempt would only fail.
 const SHORTEST_ATTEMPT: Duration = Duration::from_millis(250);
 
 /// A provider, with the client and the limits of its calls.
@@ -54,8 +54,9 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The limits of a single provider, whose response has 11 KB for 20 coins in 4 currencies. All
-    /// attempts and waits take at most 27 seconds; the rest of the budget is for a `Retry-After`.
+    /// The limits of the first provider if there is no second one. A response has 11 KB for 20
+    /// coins in 4 currencies. All attempts and waits take at most 27 seconds. The rest of the
+    /// budget is for a `Retry-After`.
     pub const PROVIDER: Self = Self {
         attempt: Duration::from_secs(5),
         waits: [
@@ -67,15 +68,15 @@ impl Limits {
         body_bytes: 2 * 1024 * 1024,
     };
 
-    /// The limits of the first of two providers. All attempts and waits fit into the budget.
+    /// The limits of the first provider if there is a second one. All attempts and waits fit into
+    /// the budget.
     pub const FIRST: Self = Self {
         budget: PROVIDERS_BUDGET.saturating_sub(SECOND_BUDGET),
         ..Self::PROVIDER
     };
 
-    /// The limits of the second provider. It sends all of its coins, about 2,000 of 2 KB each in 3
-    /// currencies on the free plan; the limit is twice that. Parsing needs little more memory than
-    /// the body.
+    /// The limits of the second provider. Its response always has all its coins: about 2,000 on the
+    /// free plan, each with 2 KB in 3 currencies. The limit of the body is twice that length.
     pub const SECOND: Self = Self {
         budget: SECOND_BUDGET,
         body_bytes: 8 * 1024 * 1024,
@@ -86,13 +87,12 @@ impl Limits {
 /// The reason why one call returned no usable response.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AttemptError {
-    /// The response was not complete in time.
     #[error("no complete response within {0:?}")]
     Timeout(Duration),
-    /// The connection failed, with this message of the transport.
+    /// The message of the HTTP client about a failed connection.
     #[error("{0}")]
     Transport(Excerpt),
-    /// An error status, or a status of success with an error in place of prices.
+    /// The response has an error status, or an error in place of prices.
     #[error("the response is {status}{}{}", in_brackets("", .reason.as_ref()), in_brackets("hint: ", *.advice))]
     Refused {
         status: StatusCode,
@@ -106,10 +106,9 @@ pub enum AttemptError {
     /// The body is encoded, although the request allows only `identity`.
     #[error("the response has the content encoding {0}, which was not requested")]
     ContentEncoding(Excerpt),
-    /// The body is longer than the limit in bytes.
+    /// The limit of the body's length, in bytes.
     #[error("the response is longer than {0} bytes")]
     TooLong(usize),
-    /// The body has no usable price.
     #[error("the response is not usable: {0}")]
     InvalidResponse(#[from] InvalidResponse),
 }
@@ -119,8 +118,8 @@ fn in_brackets(label: &str, text: Option<impl std::fmt::Display>) -> String {
 }
 
 impl AttemptError {
-    /// Returns true if the same call may succeed a little later: for errors of the network or of
-    /// the provider's load, but not for statuses and error codes that blame the request.
+    /// Returns true if the same call may succeed a little later. This is not the case for statuses
+    /// and error codes that blame the request.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Refused { status, reason, .. } if status.is_success() => {
@@ -154,7 +153,8 @@ pub async fn fetch(
     let limits = &source.limits;
     with_retries(provider.name(), limits, fastrand::Rng::new(), || async {
         let request = provider.request(symbols);
-        let response = source.client.execute(request).await.map_err(transport)?;
+        let response = source.client.execute(request).await;
+        let response = response.map_err(transport_error)?;
         if !response.status().is_success() {
             return Err(refusal(provider, response, clock).await);
         }
@@ -172,8 +172,8 @@ pub async fn fetch(
 ///
 /// # Errors
 ///
-/// The body has no usable price. If the provider sent an error in place of prices, that is the
-/// error.
+/// [`AttemptError::Refused`] if the body is an error in place of prices, and otherwise
+/// [`AttemptError::InvalidResponse`] if the body has no usable price.
 pub fn parse(
     provider: &dyn Provider,
     status: StatusCode,
@@ -193,7 +193,7 @@ pub fn parse(
     })
 }
 
-/// Creates the error of a response with an error status, with the reason in its body.
+/// Creates the error of a response with an error status. Reads the reason from the body.
 async fn refusal(
     provider: &dyn Provider,
     response: Response,
@@ -224,8 +224,7 @@ async fn refusal(
     }
 }
 
-/// Returns the content encoding of a response that is not plain. The client has no decoder
-/// and requests `identity`.
+/// Returns the content encoding of a response; `None` if the body is not encoded.
 fn encoding(response: &Response) -> Option<Excerpt> {
     let values = response.headers().get_all(CONTENT_ENCODING).iter();
     let mut encodings = values.map(|value| String::from_utf8_lossy(value.as_bytes()));
@@ -237,11 +236,11 @@ fn encoding(response: &Response) -> Option<Excerpt> {
         .map(Excerpt::new)
 }
 
-/// Reads a body chunk by chunk. A longer body than `limit` needs no more memory than `limit` and
-/// one chunk, whatever its headers say.
+/// Reads a body chunk by chunk, so that even an endless body needs no more memory than `limit` and
+/// one chunk.
 async fn read_body(mut response: Response, limit: usize) -> Result<Vec<u8>, AttemptError> {
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(transport)? {
+    while let Some(chunk) = response.chunk().await.map_err(transport_error)? {
         let length = body.len() + chunk.len();
         if length > limit {
             return Err(AttemptError::TooLong(limit));
@@ -256,8 +255,8 @@ async fn read_body(mut response: Response, limit: usize) -> Result<Vec<u8>, Atte
     Ok(body)
 }
 
-/// Converts the transport's error: its causes in one line, without the URL.
-fn transport(error: reqwest::Error) -> AttemptError {
+/// Converts an error of the HTTP client: its causes in one line, without the URL.
+fn transport_error(error: reqwest::Error) -> AttemptError {
     let error = error.without_url();
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -323,8 +322,8 @@ where
     }
 }
 
-/// Returns the waits with their random halves. Without randomness, all clients that a provider
-/// refuses at the same time would also retry at the same time.
+/// Returns the waits. Half of each wait is random, so that clients that a provider refuses at the
+/// same time do not retry at the same time.
 fn waits(waits: [Duration; 3], mut random: fastrand::Rng) -> impl Iterator<Item = Duration> {
     waits.into_iter().map(move |wait| {
         let half = wait / 2;
@@ -334,9 +333,9 @@ fn waits(waits: [Duration; 3], mut random: fastrand::Rng) -> impl Iterator<Item 
 
 /// Returns the wait before the next attempt; `None` if too little time is left for an attempt.
 ///
-/// A provider's `Retry-After` counts if it leaves time for a whole attempt within the budget.
-/// Otherwise the ordinary wait counts: some providers always send the length of their whole
-/// window, of which little may be left.
+/// The provider's `Retry-After` is used if it leaves time for a whole attempt. Otherwise `wait` is
+/// used, because some providers always send the whole length of their rate-limit window, of which
+/// little may be left.
 fn next_wait(
     wait: Duration,
     retry_after: Option<Duration>,
@@ -364,7 +363,7 @@ mod tests {
         }
     }
 
-    /// Returns a response with status 200 and this error code of the provider.
+    /// Returns the error of a response with status 200 and this error code of the provider.
     fn refused(code: u32) -> AttemptError {
         let body = format!(r#"{{"error_code":{code}}}"#);
         AttemptError::Refused {
@@ -554,7 +553,7 @@ mod tests {
             }
 
             #[test]
-            fn every_wait_is_between_half_and_all_of_the_configured_one(seed in any::<u64>()) {
+            fn every_wait_is_between_half_and_all_of_the_configured_wait(seed in any::<u64>()) {
                 let waits: Vec<_> = waits(LIMITS.waits, fastrand::Rng::with_seed(seed)).collect();
                 prop_assert_eq!(waits.len(), 3);
                 for (wait, seconds) in waits.iter().zip([1_u64, 2, 4]) {
@@ -564,7 +563,7 @@ mod tests {
             }
 
             #[test]
-            fn no_wait_exceeds_the_budget_or_is_shorter_than_the_ordinary_one(
+            fn no_wait_exceeds_the_budget_or_is_shorter_than_the_ordinary_wait(
                 wait in seconds(),
                 retry_after in proptest::option::of(seconds()),
                 remaining in seconds(),
@@ -584,7 +583,7 @@ mod tests {
             }
 
             #[test]
-            fn any_sequence_of_failures_ends_within_the_budget_and_no_attempt_begins_too_late(
+            fn any_failures_end_within_the_budget_and_no_attempt_begins_too_late(
                 seed in any::<u64>(),
                 budget_ms in 250_u64..45_000,
                 failures in proptest::collection::vec(

@@ -1,10 +1,15 @@
 //! The update function: fetches prices from the providers and stores them.
 //!
-//! Data flows one way: [`provider`] builds a request, [`fetch`] sends it with retries,
-//! [`failover`] calls the next provider if one fails or has old prices only, [`prices`] replaces
-//! unusable times and merges the responses, [`run`] stores prices and rates through [`store`] and
-//! records the run, and [`outcome`] logs and measures it. Text from outside is an [`excerpt`] in
-//! logs and errors. The [`event`] that started the run decides only on the slot of the history.
+//! Data flows one way:
+//!
+//! 1. [`provider`] builds a request, and [`fetch`] sends the request with retries.
+//! 2. [`failover`] calls the next provider if a provider fails or has only old prices.
+//! 3. [`prices`] replaces unusable times and merges the responses.
+//! 4. [`run`] stores the prices and rates through [`store`], and records the run.
+//! 5. [`outcome`] logs the run and makes its metrics.
+//!
+//! The [`event`] that starts a run determines only the slot of the history. Text from outside is
+//! an [`excerpt`] in logs and errors.
 
 pub mod client;
 pub mod event;

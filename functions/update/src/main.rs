@@ -12,9 +12,9 @@ async fn main() -> ExitCode {
 
 async fn serve() -> Result<(), Error> {
     let updater = update::setup::updater()?;
-    // The event is text, so that the runtime refuses no event.
+    // The runtime does not parse the event, so it refuses none.
     let handler = service_fn(async |event: LambdaEvent<Box<RawValue>>| {
-        // Boxed: the SDK's futures inside the runtime's are nested too deeply for the compiler.
+        // Boxed, because the compiler refuses futures that are nested so deeply.
         Box::pin(updater.handle(event.payload.get())).await
     });
     lambda_runtime::run(handler).await

@@ -23,12 +23,12 @@ pub struct RunOutcome {
     pub provider: Option<String>,
     /// The coins whose price is confirmed and stored.
     pub stored: Vec<Symbol>,
-    /// The other coins, if a provider sent a response.
+    /// The other coins, each with the reason. Empty if no response could be parsed.
     pub skipped: Vec<Skipped<Symbol>>,
-    /// The codes of the currencies whose rate is confirmed and stored, each with the provider's
-    /// time of the rate.
+    /// The codes of the currencies whose rate is confirmed and stored, each with the rate's time by
+    /// the provider.
     pub rates: BTreeMap<&'static str, Timestamp>,
-    /// The other currencies, if a provider sent a price.
+    /// The other currencies, each with the reason. Empty if no provider sent a usable price.
     pub skipped_rates: Vec<Skipped<ListedCurrency>>,
     /// The calls to each provider, in order.
     #[serde(skip)]
@@ -42,40 +42,34 @@ pub struct RunOutcome {
     /// Milliseconds for fetching and storing.
     #[serde(skip)]
     pub duration_ms: u64,
-    /// Seconds since the provider's time of the newest price that any run has confirmed;
-    /// `None` before the first price, and if that time cannot be read.
+    /// Seconds since the provider's time of the newest price that any run has confirmed. `None`
+    /// before the first price, or if the status cannot be read and the run stored no price.
     #[serde(skip)]
     pub price_age: Option<u32>,
-    /// Seconds since the provider's time of the oldest rate in the table; `None` if there is no
-    /// rate, and if the rates cannot be read and the run stored none.
+    /// Seconds since the provider's time of the oldest rate in the table. `None` if there is no
+    /// rate, or if the rates cannot be read and the run stored none.
     #[serde(skip)]
     pub rate_age: Option<u32>,
-    /// The reason why the run failed.
     #[serde(skip)]
     pub error: Option<RunError>,
 }
 
-/// The reason why a run is a failed invocation.
+/// The reason why a run fails, which is also the error of the invocation.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RunError {
     /// No provider sent a usable price.
     #[error("{}", join(.0, "; "))]
     Provider(Vec<ProviderFailure>),
-    /// No price could be stored, and the table does not have newer prices of all coins.
+    /// No price is stored, and at least one write has failed.
     #[error("none of the {fetched} fetched prices could be stored; {example}")]
     NothingStored {
         /// The number of prices that the providers sent.
         fetched: usize,
-        /// One of the coins, with the reason.
+        /// One of the coins whose write failed.
         example: Skipped<Symbol>,
     },
-    /// The prices are processed, but the status of the run could not be written.
     #[error("{stored} prices are stored, but the status of the run could not be written: {reason}")]
-    NotRecorded {
-        /// The number of stored prices.
-        stored: usize,
-        reason: Excerpt,
-    },
+    NotRecorded { stored: usize, reason: Excerpt },
 }
 
 impl RunError {
@@ -135,7 +129,7 @@ impl RunOutcome {
         let reasons = join(&self.skipped, "; ");
         let duration_ms = self.duration_ms;
         match &self.error {
-            // A warning: if every run is like this one, prices turn stale.
+            // A warning: if every run brings nothing newer, the prices become stale.
             None if self.stored.is_empty() => tracing::warn!(
                 provider,
                 attempts,
@@ -171,7 +165,6 @@ impl RunOutcome {
         }
     }
 
-    /// Returns the metrics of the run, successful or not.
     pub fn metrics(&self, environment: &'static str) -> MetricLine {
         let line = MetricLine::new(environment);
         let line = call_metrics(line, self.calls(), self.failed_calls(), self.stored.len()).metric(
@@ -192,7 +185,6 @@ impl RunOutcome {
         line
     }
 
-    /// Returns the metrics of each called provider.
     pub fn provider_metrics(&self, environment: &'static str) -> Vec<MetricLine> {
         let line = |calls: &ProviderCalls| {
             let line = MetricLine::new(environment).of_provider(calls.provider);
@@ -202,7 +194,7 @@ impl RunOutcome {
     }
 }
 
-/// Adds the metrics that a run and each of its providers have.
+/// Adds the metrics that exist both for a run and for each provider.
 fn call_metrics(line: MetricLine, calls: u32, failed: u32, stored: usize) -> MetricLine {
     line.metric(metrics::PROVIDER_CALLS, Unit::Count, f64::from(calls))
         .metric(metrics::PROVIDER_FAILURES, Unit::Count, f64::from(failed))

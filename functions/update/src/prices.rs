@@ -1,5 +1,4 @@
-//! The prices and rates of a run: replaces unusable times of a provider, distinguishes old and
-//! fresh responses, and keeps the newer price of each coin and the newer rate of each currency.
+//! The prices and rates of a run: replaces unusable times of a provider, and merges two responses.
 
 use contract::MAX_PRICE_AGE_SECONDS;
 use shared::currency::ListedCurrency;
@@ -10,16 +9,15 @@ use shared::timestamp::Timestamp;
 
 use crate::provider::{ProviderResponse, Quote, RateQuote, Skipped};
 
-/// Seconds that a provider's clock may be ahead of ours. A time within this limit is replaced by
-/// the time of the fetch; a later time is unusable.
+/// Maximum seconds by which a provider's time may be ahead of our clock. Such a time counts as the
+/// time of the fetch. A later time is unusable.
 const MAX_AHEAD_SECONDS: i64 = 5 * 60;
 
 /// A price or a rate for the table, with its provider.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fetched<T> {
-    /// The provider's name.
     pub provider: &'static str,
-    /// Its `last_updated` and `fetched_at` are those of `time`.
+    /// The price or the rate. Its `last_updated` and `fetched_at` are equal to those of `time`.
     pub value: T,
     time: UsedTime,
 }
@@ -35,13 +33,13 @@ pub enum UnusableTime {
     Ahead(i64),
 }
 
-/// The provider's time of a price, or our own in its place.
+/// The provider's time of a price, or the time of the fetch in its place.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct UsedTime {
     /// Never later than `fetched_at`.
     last_updated: Timestamp,
     fetched_at: Timestamp,
-    /// The reason why `last_updated` is our own time; `None` if it is the provider's.
+    /// The reason why `last_updated` is the time of the fetch; `None` if it is the provider's time.
     replaced: Option<UnusableTime>,
 }
 
@@ -72,8 +70,8 @@ impl UsedTime {
         }
     }
 
-    /// Returns the rank by which the newer of two prices is chosen. A price without a usable time
-    /// ranks above an old price and below a fresh price.
+    /// Returns the rank of a price: the price with the higher rank counts as newer. A price without
+    /// a usable time ranks above an old price and below a fresh price.
     fn rank(&self) -> (Age, Timestamp) {
         (self.age(), self.last_updated)
     }
@@ -143,16 +141,16 @@ impl FetchedPrices {
         }
     }
 
-    /// Returns true if there are usable times and all of them are old. Replaced times do not
-    /// count: they make no old response fresh. A response without any usable time counts as fresh.
+    /// Returns true if the prices have usable times, all of which are old. Replaced times do not
+    /// count, because they would make an old response fresh.
     pub fn are_old(&self) -> bool {
         let ages = self.prices.iter().map(|price| price.time.age());
         let mut known = ages.filter(|age| *age != Age::Unknown).peekable();
         known.peek().is_some() && known.all(|age| age == Age::Old)
     }
 
-    /// Keeps the newer price of each coin and the newer rate of each currency, and that of `self`
-    /// if both are equally new.
+    /// Keeps the newer price of each coin and the newer rate of each currency. If both are equally
+    /// new, the price or rate of `self` is kept.
     #[must_use]
     pub fn merge(mut self, other: Self) -> Self {
         let symbol = |price: &Price| price.symbol;
@@ -178,14 +176,14 @@ impl FetchedPrices {
         providers
     }
 
-    /// Returns the newest `last_updated` of a price.
+    /// Returns the newest `last_updated` of all prices.
     pub fn newest(&self) -> Option<Timestamp> {
         let times = self.prices.iter().map(|price| price.time.last_updated);
         times.max()
     }
 
-    /// Returns the coins whose time was replaced by our own, each with the reason. Rates are not
-    /// listed, because the time of a rate is that of a coin.
+    /// Returns the coins whose time was replaced, each with the reason. Rates are not listed,
+    /// because the time of a rate is the time of a coin.
     pub fn replaced_times(&self) -> Vec<String> {
         let line = |fetched: &Fetched<Price>| {
             let reason = fetched.time.replaced?;
@@ -195,8 +193,8 @@ impl FetchedPrices {
     }
 }
 
-/// Replaces each of our values by a newer one of the other provider, and adds the values that
-/// only the other provider has.
+/// Replaces each value in `ours` by a newer value in `others`, and adds the values that only
+/// `others` has.
 fn merge<T, K: PartialEq>(
     ours: &mut Vec<Fetched<T>>,
     skipped: &mut Vec<Skipped<K>>,
@@ -233,7 +231,8 @@ mod tests {
         Symbol::find(name).unwrap()
     }
 
-    /// Returns the prices of `coins`, each with the provider's time in seconds after the fetch.
+    /// Returns the same price for all `coins`, each with the provider's time in seconds after the
+    /// fetch.
     fn fetched(
         provider: &'static str,
         price: u32,
@@ -262,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn an_absent_time_or_one_far_ahead_is_replaced_and_a_small_skew_is_cut() {
+    fn an_absent_or_far_ahead_time_is_replaced_and_a_small_lead_is_cut() {
         let times = [
             ("BTC", Some(-901), -901, None),
             ("ETH", Some(0), 0, None),

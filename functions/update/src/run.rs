@@ -1,4 +1,4 @@
-//! One run: fetches prices and rates, stores them and records the run, each within its own time.
+//! One run: fetches prices and rates, stores them and records the run. Each step has a time limit.
 //!
 //! During the fetch, the run reads the status of earlier runs and the times of the stored rates. In
 //! a new process, this also opens the connection to the table before the provider has responded.
@@ -21,19 +21,16 @@ use crate::prices::{Fetched, FetchedPrices};
 use crate::provider::{SkipReason, Skipped};
 use crate::store::put_all;
 
-/// The longest time for reading or writing the status.
+/// The longest time for reading or writing the status of the update function.
 const STATUS_BUDGET: Duration = Duration::from_secs(3);
 
-/// Everything that a run needs.
 pub struct Updater<S> {
     /// The environment's name, a dimension of the metrics.
     pub environment: &'static str,
-    /// The coins to fetch.
     pub symbols: SupportedSymbols,
     /// The providers, in the order in which they are called.
     pub sources: Vec<Source>,
     pub store: S,
-    /// Returns the current time.
     pub clock: fn() -> Timestamp,
 }
 
@@ -56,10 +53,10 @@ impl<S: UpdateStore> Updater<S> {
         }
     }
 
-    /// Fetches and stores prices and rates once. The run fails if no provider has a price, if the
-    /// store takes no price, or if the status cannot be written. A run whose prices are all older
-    /// than the stored ones does not fail: the table has newer prices, whose age is measured
-    /// anyway. No rate ever fails the run.
+    /// Fetches and stores prices and rates once. The run fails if no provider sends a usable price,
+    /// if no price can be stored, or if the status cannot be written. It does not fail if all
+    /// fetched prices are older than the stored prices, because the table then needs none of them.
+    /// No problem with a rate fails the run.
     pub async fn run(&self, event: &str) -> RunOutcome {
         let (mut outcome, known) = tokio::join!(self.fetch_and_store(event), self.known_times());
         let (known_price, mut rates) = known;
@@ -83,7 +80,7 @@ impl<S: UpdateStore> Updater<S> {
         let result = match fetched {
             Ok(fetched) => self.store(fetched, slot, &mut outcome).await,
             Err(failures) => {
-                // The longest list: two providers usually skip the same coins.
+                // Only the longest list, because two providers usually skip the same coins.
                 let lists = failures.iter().map(ProviderFailure::skipped);
                 let longest = lists.max_by_key(|skipped| skipped.len());
                 outcome.skipped = longest.unwrap_or_default().to_vec();
@@ -101,8 +98,8 @@ impl<S: UpdateStore> Updater<S> {
         outcome
     }
 
-    /// Stores every price and every rate, in the current slot if there is no planned one. If the
-    /// store has newer prices of all coins, the run confirms no price and does not fail.
+    /// Stores every price and every rate, each with a sample for the planned slot or, without a
+    /// planned slot, for the current slot. Fails if no price is stored and a write has failed.
     async fn store(
         &self,
         fetched: FetchedPrices,
@@ -153,15 +150,14 @@ impl<S: UpdateStore> Updater<S> {
         }
     }
 
-    /// Records a run that did not fail. Without the record, the health check would report an
-    /// outage, so a failure to write it fails the run. Lambda then repeats the run, which is
-    /// harmless.
+    /// Records a run that did not fail. If the record cannot be written, the run fails, because
+    /// `/health` would report an outage. Lambda then repeats the run, which does no harm.
     async fn record_success(
         &self,
         started_at: Timestamp,
         outcome: &RunOutcome,
     ) -> Result<(), RunError> {
-        let store = self.in_time();
+        let store = self.store_for_status();
         let recorded = if let Some(newest_price) = outcome.newest {
             let success = UpdateSuccess {
                 started_at,
@@ -189,16 +185,16 @@ impl<S: UpdateStore> Updater<S> {
             started_at,
             error_code: error.code().to_owned(),
         };
-        if let Err(error) = self.in_time().record_failure(&failure).await {
+        if let Err(error) = self.store_for_status().record_failure(&failure).await {
             let error = Excerpt::of_store(error);
             tracing::error!(%error, "the status of the failed run could not be written");
         }
     }
 
-    /// Reads the provider's times of the newest price that any earlier run has confirmed and of
-    /// all stored rates. Makes the two calls one after the other, so that one connection is enough.
+    /// Reads the provider's times of all stored rates, and of the newest price that any earlier run
+    /// has confirmed. Makes two calls one after the other, so that one connection is enough.
     async fn known_times(&self) -> (Option<Timestamp>, BTreeMap<&'static str, Timestamp>) {
-        let store = self.in_time();
+        let store = self.store_for_status();
         let newest = match store.update_status().await {
             Ok(status) => status.and_then(|status| status.newest_price),
             Err(error) => {
@@ -218,8 +214,8 @@ impl<S: UpdateStore> Updater<S> {
         (newest, rates.collect())
     }
 
-    /// Returns a copy of the store whose calls end at the latest [`STATUS_BUDGET`] from now.
-    fn in_time(&self) -> S {
+    /// Returns a copy of the store, all of whose calls end within [`STATUS_BUDGET`] from now.
+    fn store_for_status(&self) -> S {
         self.store.until(Instant::now() + STATUS_BUDGET)
     }
 }
@@ -232,9 +228,9 @@ fn unzip<T>(fetched: Vec<Fetched<T>>) -> (Vec<T>, Vec<&'static str>) {
     pairs.unzip()
 }
 
-/// Returns the seconds since a time; 0 for a time ahead of `now`.
-fn age(of: Timestamp, now: Timestamp) -> u32 {
-    u32::try_from(now.seconds_since(of).max(0)).unwrap_or(u32::MAX)
+/// Returns the seconds since `time`; 0 if `time` is ahead of `now`.
+fn age(time: Timestamp, now: Timestamp) -> u32 {
+    u32::try_from(now.seconds_since(time).max(0)).unwrap_or(u32::MAX)
 }
 
 fn count(length: usize) -> u32 {

@@ -35,10 +35,6 @@ pub fn updater() -> Result<Updater<Store>, Error> {
 }
 
 /// Creates the configured providers, in the order in which they are called.
-///
-/// # Errors
-///
-/// An invalid setting, or a client that cannot be created.
 pub fn sources(settings: &UpdateSettings) -> Result<Vec<Source>, Error> {
     let names = UpdateEnvironment::NAMES;
     let certificates = process_environment(SSL_CERT_FILE);
@@ -71,9 +67,9 @@ pub fn sources(settings: &UpdateSettings) -> Result<Vec<Source>, Error> {
 ///
 /// # Errors
 ///
-/// The text is not an HTTP URL; it has a user, a password, a query or a fragment, which would
-/// appear in logs; or the key would be sent unencrypted. The error does not contain the text,
-/// which may contain a key.
+/// The text is not an HTTP URL, or the key would be sent unencrypted. A URL with a user, a
+/// password, a query or a fragment is also refused, because these parts would appear in logs. The
+/// error does not contain the text, which may contain a key.
 fn provider_base(
     variable: &'static str,
     text: &str,
@@ -107,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_base_is_an_http_url_with_any_port_and_path() {
+    fn a_base_url_is_an_http_url_with_any_port_and_path() {
         for text in [
             "https://api.coingecko.com/api/v3",
             "http://127.0.0.1:9000",
@@ -160,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn the_error_of_an_invalid_base_names_its_variable_and_no_secret() {
+    fn the_error_of_an_invalid_base_url_has_its_variable_and_no_secret() {
         for text in [
             "",
             "hush",

@@ -1,8 +1,8 @@
-//! Writes prices and rates, each with its slot of the history: all in one transaction, or one by
-//! one if the transaction fails.
+//! Writes prices and rates, each with its sample of the history: all in one transaction, or one by
+//! one if the transaction fails. Both ways have the same result.
 //!
-//! The transaction is one signed call instead of one for each value. docs/scale.md has the numbers. Both
-//! ways of writing a value have the same result.
+//! The transaction is one signed call, which costs less time than one call for each price and rate:
+//! docs/scale.md has the numbers.
 
 use std::time::Duration;
 
@@ -21,11 +21,11 @@ use crate::provider::SkipReason;
 /// the status, a run ends before the function's timeout of 60 seconds.
 const STORE_BUDGET: Duration = Duration::from_secs(10);
 
-/// The part of [`STORE_BUDGET`] for the transaction. The store's client gives up earlier.
+/// The part of [`STORE_BUDGET`] for the transaction. The DynamoDB client gives up earlier.
 const TRANSACTION_BUDGET: Duration = Duration::from_secs(5);
 
-/// The number of values that are written at the same time, one by one: enough to hide the round
-/// trips, and few enough for a table without recent traffic.
+/// The number of concurrent writes after a failed transaction: enough to hide the round trips, and
+/// few enough for a table without recent traffic.
 const PARALLEL_WRITES: usize = 8;
 
 /// The result of each write, in the order of the values.
@@ -41,9 +41,9 @@ pub async fn put_all(
 ) -> (Results, Results) {
     let now = Instant::now();
     let together = store.until(now + TRANSACTION_BUDGET);
-    // If the transaction fails because of one value, another run's transaction or the table, the
-    // values may still be stored one by one. This is also correct if the transaction took effect
-    // and its response was lost: storing a value again does no harm.
+    // If one price or rate, another run's transaction or the table makes the transaction fail, the
+    // others can still be stored one by one. This is also correct if the transaction took effect
+    // and its response was lost: storing a price or a rate again does no harm.
     let (superseded, superseded_rates) = match together.put_run(prices, rates, slot).await {
         Ok(StoredTogether::All) => return (vec![Ok(()); prices.len()], vec![Ok(()); rates.len()]),
         Ok(StoredTogether::None {
@@ -58,14 +58,14 @@ pub async fn put_all(
     };
     let store = &store.until(now + STORE_BUDGET);
     let (superseded, superseded_rates) = (&superseded, &superseded_rates);
-    let prices = one_by_one(prices, |price| async move {
+    let prices = put_one_by_one(prices, |price| async move {
         if superseded.contains(&price.symbol) {
             return Ok(Stored::OlderThanStored);
         }
         store.put_price(price, slot).await
     })
     .await;
-    let rates = one_by_one(rates, |rate| async move {
+    let rates = put_one_by_one(rates, |rate| async move {
         if superseded_rates.contains(&rate.currency) {
             return Ok(Stored::OlderThanStored);
         }
@@ -75,8 +75,7 @@ pub async fn put_all(
     (prices, rates)
 }
 
-/// Stores each value by `put`.
-async fn one_by_one<'a, T, F>(values: &'a [T], put: impl Fn(&'a T) -> F) -> Results
+async fn put_one_by_one<'a, T, F>(values: &'a [T], put: impl Fn(&'a T) -> F) -> Results
 where
     F: Future<Output = Result<Stored, StoreError>>,
 {

@@ -57,8 +57,8 @@ pub enum Listed {
 }
 
 impl Store {
-    /// Lists every key, the oldest first, and then the items that cannot be read as a key. The
-    /// index has the ids, but may still lack a key that was just created. The other attributes
+    /// Lists every key, the oldest first, and then the items that cannot be read as a key. The ids
+    /// come from the index, which may still lack a key that was just created. The other attributes
     /// come from the table.
     pub async fn list_api_keys(&self) -> Result<Vec<Listed>, StoreError> {
         let mut pages = self

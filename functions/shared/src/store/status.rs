@@ -38,9 +38,9 @@ pub struct UpdateHistory {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LastSuccess {
     pub finished_at: Timestamp,
-    /// Number of coins whose prices were stored.
+    /// Number of coins whose prices the run confirmed.
     pub stored: u32,
-    /// Number of coins whose prices were not stored.
+    /// Number of the other coins.
     pub skipped: u32,
     /// Names of the providers that served the prices.
     pub provider: String,

@@ -27,8 +27,8 @@ use crate::timestamp::Timestamp;
 /// The calls of the update function to the table.
 ///
 /// A price or rate and its sample for the slot are stored in one transaction. The first sample of
-/// a slot stays. The stored price or rate may refuse a new one ([`Price::is_refused_by`]). If the
-/// price or rate has not changed, its `fetchedAt` is renewed.
+/// a slot stays. The stored price or rate may refuse a new one ([`Price::is_refused_by`]). A run
+/// confirms a price if it stores the price, or renews the `fetchedAt` of the same price.
 pub trait UpdateStore: StatusStore {
     fn put_price(
         &self,
@@ -56,7 +56,7 @@ pub trait UpdateStore: StatusStore {
     fn rates(&self) -> impl Future<Output = Result<Vec<Rate>, StoreError>> + Send;
 
     /// Records a run that confirmed at least one price. If the status has a run that began later,
-    /// that run stays. The time of the newest price never moves back.
+    /// only the time of the newest price can change. That time never moves back.
     fn record_success(
         &self,
         run: &UpdateSuccess,
@@ -80,7 +80,7 @@ pub trait UpdateStore: StatusStore {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stored {
-    /// The price or rate is stored. If it has not changed, only its `fetchedAt` is renewed.
+    /// The price or rate is stored, or the same one was stored and its `fetchedAt` is renewed.
     Stored,
     /// The stored value is newer and stays; nothing was changed.
     OlderThanStored,
@@ -104,9 +104,11 @@ pub enum StoredTogether {
 pub struct UpdateSuccess {
     pub started_at: Timestamp,
     pub finished_at: Timestamp,
-    /// The newest provider's time of the confirmed prices.
+    /// The provider's time of the newest confirmed price.
     pub newest_price: Timestamp,
+    /// Number of coins whose prices are confirmed.
     pub stored: u32,
+    /// Number of the other coins.
     pub skipped: u32,
     /// Names of the providers that served the prices.
     pub provider: String,
@@ -332,8 +334,8 @@ impl Store {
         Ok(self.in_time(TRANSACTION, call).await?.map(|_| ()))
     }
 
-    /// Sets and removes attributes of the status, unless the table has a later time in one of the
-    /// attributes `times`, whose new values are in `set`. Returns true if the status is updated.
+    /// Sets and removes attributes of the status, unless one of the attributes `times` has a later
+    /// time in the table than in `set`. Returns true if the status is updated.
     async fn update_unless_later(
         &self,
         times: &[&str],

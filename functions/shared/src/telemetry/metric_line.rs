@@ -33,7 +33,7 @@ pub struct MetricLine {
     members: Vec<(&'static str, Value)>,
 }
 
-/// Metrics, and the one set of dimensions that they have.
+/// Metrics with the same set of dimensions.
 #[derive(Debug, Clone, serde::Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Directive {

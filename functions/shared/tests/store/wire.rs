@@ -56,7 +56,7 @@ pub(crate) struct Wire {
     address: SocketAddr,
     state: Arc<Mutex<State>>,
     end: watch::Sender<Option<End>>,
-    ended: watch::Receiver<usize>,
+    ended_connections: watch::Receiver<usize>,
 }
 
 impl Wire {
@@ -74,7 +74,7 @@ impl Wire {
             ..State::default()
         }));
         let (end, ends) = watch::channel(None);
-        let (ending, ended) = watch::channel(0);
+        let (ending, ended_connections) = watch::channel(0);
         let served = Arc::clone(&state);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
@@ -91,7 +91,7 @@ impl Wire {
             address,
             state,
             end,
-            ended,
+            ended_connections,
         }
     }
 
@@ -110,7 +110,9 @@ impl Wire {
     pub(crate) async fn end_idle(&mut self, end: End) {
         let connections = self.connections();
         self.end.send_replace(Some(end));
-        let all = self.ended.wait_for(|ended| *ended == connections);
+        let all = self
+            .ended_connections
+            .wait_for(|ended| *ended == connections);
         all.await.unwrap();
         self.end.send_replace(None);
     }

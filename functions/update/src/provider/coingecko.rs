@@ -15,14 +15,14 @@ use super::reason::Reason;
 use super::response::response;
 use super::{Endpoint, InvalidResponse, Provider, ProviderResponse, json};
 
-/// The host of pro keys. On any other host, a key is a demo key.
+/// The host that accepts pro keys. A key for any other host is a demo key.
 /// <https://docs.coingecko.com/reference/authentication>
 const PRO_HOST: &str = "pro-api.coingecko.com";
 const PRO_KEY_HEADER: HeaderName = HeaderName::from_static("x-cg-pro-api-key");
 const DEMO_KEY_HEADER: HeaderName = HeaderName::from_static("x-cg-demo-api-key");
 
-/// The members of a coin's object with its numbers in US dollars and its time. The members in
-/// another currency have its code in the place of `usd`.
+/// The members of a coin's object: its numbers in US dollars and its time. In the names for another
+/// currency, the currency's code replaces `usd`.
 const MEMBERS: [&str; 5] = [
     "usd",
     "usd_market_cap",
@@ -31,7 +31,6 @@ const MEMBERS: [&str; 5] = [
     "last_updated_at",
 ];
 
-/// CoinGecko under one base URL, with or without a key.
 #[derive(Debug)]
 pub struct CoinGecko {
     endpoint: Endpoint,
@@ -67,8 +66,7 @@ impl Provider for CoinGecko {
         let ids: Vec<&str> = symbols.iter().map(|symbol| symbol.coingecko_id()).collect();
         // The provider leaves out a currency that it does not know.
         let currencies = ListedCurrency::all().map(|currency| format!(",{}", lower_case(currency)));
-        // Ids are lower-case words with hyphens, so nothing needs escaping. Plain commas keep
-        // the line readable in a trace.
+        // Ids are lower-case words with hyphens, so nothing needs escaping.
         self.endpoint.get(&format!(
             "ids={}&vs_currencies=usd{}&include_market_cap=true&include_24hr_vol=true\
              &include_24hr_change=true&include_last_updated_at=true&precision=full",

@@ -20,9 +20,9 @@ use super::reason::Reason;
 use super::response::response;
 use super::{Endpoint, InvalidResponse, Provider, ProviderResponse, json};
 
-/// The listed currencies of a request. It takes at most three quotes, US dollars among them
-/// (<https://github.com/smartcontractkit/external-adapters-js/pull/2303>), so every further
-/// currency keeps its last rate while this provider serves.
+/// The number of listed currencies in a request. The provider accepts at most three currencies, one
+/// of which is US dollars (<https://github.com/smartcontractkit/external-adapters-js/pull/2303>).
+/// Every further currency keeps its stored rate while this provider serves.
 const CURRENCIES: usize = 2;
 
 /// The members of a ticker that the update reads.
@@ -31,7 +31,6 @@ const TICKER: [&str; 3] = ["id", "last_updated", "quotes"];
 /// The members of `quotes.USD` that the update reads.
 const NUMBERS: [&str; 4] = ["price", "market_cap", "volume_24h", "percent_change_24h"];
 
-/// CoinPaprika under one base URL, with or without a key.
 #[derive(Debug)]
 pub struct CoinPaprika {
     endpoint: Endpoint,
@@ -60,7 +59,7 @@ impl Provider for CoinPaprika {
         &self.endpoint.url
     }
 
-    /// Builds the request for all coins of the provider, which cannot select several coins.
+    /// Builds the request for all coins, because the provider cannot select several coins.
     fn request(&self, _: &[Symbol]) -> Request {
         let currencies = ListedCurrency::all().take(CURRENCIES);
         let currencies = currencies.map(|currency| format!(",{}", currency.code()));
@@ -77,7 +76,7 @@ impl Provider for CoinPaprika {
             let id = id.and_then(json::text);
             let mut places = symbols.iter().zip(&mut coins);
             let place = places.find(|(symbol, _)| id.as_deref() == Some(symbol.coinpaprika_id()));
-            // The last of several tickers of one coin counts.
+            // If a coin has several tickers, the last one counts.
             if let Some((_, place)) = place {
                 let in_dollars = quotes.and_then(|quotes| quote(quotes, DOLLARS, NUMBERS));
                 let [price, market_cap, volume_24h, change_24h] = in_dollars.unwrap_or_default();
@@ -112,7 +111,7 @@ fn in_currency(quotes: &RawValue, currency: ListedCurrency) -> [Option<&RawValue
     quote(quotes, currency.code(), ["price", "percent_change_24h"]).unwrap_or_default()
 }
 
-/// Returns the members with these names of the quote in one currency.
+/// Returns the members with these names from the quote in one currency.
 fn quote<'a, const N: usize>(
     quotes: &'a RawValue,
     currency: &str,

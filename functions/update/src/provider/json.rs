@@ -1,7 +1,7 @@
 //! Parses JSON from outside: finds the wanted members and elements, and skips the rest.
 //!
 //! The results borrow from the body. The parser itself needs at most one byte for each level of
-//! nesting. So memory is bounded by the length of the body, whatever it contains.
+//! nesting. So the length of the body bounds the memory, whatever the body contains.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -18,8 +18,8 @@ const MAX_ESCAPED_BYTES: usize = 8 * 1024;
 /// The maximum number of bytes that an error quotes from a body that is not the expected JSON.
 const BEGINNING_BYTES: usize = 1024;
 
-/// Returns the members with these names of a body that is one object. The last of several
-/// members with one name counts, as in most JSON parsers.
+/// Returns the members with these names from a body that is one object. If members have the same
+/// name, the last one counts, as in most JSON parsers.
 ///
 /// # Errors
 ///
@@ -29,23 +29,31 @@ pub(crate) fn object<'de>(
     names: &[&str],
 ) -> Result<Vec<Option<&'de RawValue>>, Excerpt> {
     let mut found = vec![None; names.len()];
-    read(body, "an object", Members(names, &mut found))?;
+    let members = Members {
+        names,
+        found: &mut found,
+    };
+    read(body, "an object", members)?;
     Ok(found)
 }
 
-/// Returns the members with these names of a value inside a body; `None` if the value is not an
+/// Returns the members with these names from a value inside a body; `None` if the value is not an
 /// object.
 pub(super) fn members<'de, const N: usize>(
     json: &'de RawValue,
     names: [&str; N],
 ) -> Option<[Option<&'de RawValue>; N]> {
-    // Creating an error for each other element would take long: a body may have millions.
+    // The parser would create an error, which takes long: a body may have millions of values.
     if !json.get().starts_with('{') {
         return None;
     }
     let mut found = [None; N];
     let mut parser = serde_json::Deserializer::from_str(json.get());
-    Members(&names, &mut found).deserialize(&mut parser).ok()?;
+    let members = Members {
+        names: &names,
+        found: &mut found,
+    };
+    members.deserialize(&mut parser).ok()?;
     Some(found)
 }
 
@@ -104,8 +112,11 @@ fn kind(body: &[u8]) -> &'static str {
     }
 }
 
-/// The names of the wanted members, and a place for each member.
-struct Members<'n, 'de>(&'n [&'n str], &'n mut [Option<&'de RawValue>]);
+/// The wanted members. `found` has the order of `names`.
+struct Members<'n, 'de> {
+    names: &'n [&'n str],
+    found: &'n mut [Option<&'de RawValue>],
+}
 
 impl<'de> DeserializeSeed<'de> for Members<'_, 'de> {
     type Value = ();
@@ -125,7 +136,7 @@ impl<'de> Visitor<'de> for Members<'_, 'de> {
     fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<(), A::Error> {
         while let Some(key) = object.next_key::<&RawValue>()? {
             let name = text(key);
-            let mut places = self.0.iter().zip(self.1.iter_mut());
+            let mut places = self.names.iter().zip(self.found.iter_mut());
             match places.find(|(wanted, _)| name.as_deref() == Some(**wanted)) {
                 Some((_, place)) => *place = Some(object.next_value()?),
                 None => drop(object.next_value::<IgnoredAny>()?),
@@ -174,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn members_are_found_by_name_and_the_last_of_two_counts() {
+    fn members_are_found_by_name_and_the_last_member_of_a_name_counts() {
         let json = raw(r#"{"a":1,"c":[{"a":5}],"b":{"a":3},"\u0061":"x"}"#);
         let found = members(json, ["a", "b", "d"]).unwrap();
         assert_eq!(texts(found), [Some(r#""x""#), Some(r#"{"a":3}"#), None]);
@@ -199,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_names_the_kind_that_was_found_and_quotes_no_long_value() {
+    fn an_error_names_the_kind_of_the_body_and_quotes_no_long_value() {
         for (body, expected) in [
             ("", "expected an object, found nothing:"),
             (

@@ -60,7 +60,7 @@ struct Endpoint {
 }
 
 impl Endpoint {
-    /// Creates the endpoint of a resource below `base`, with or without a slash at its end.
+    /// Creates the endpoint of a resource below `base`, which may end with a slash.
     fn new(
         base: &Url,
         resource: &str,
@@ -73,7 +73,7 @@ impl Endpoint {
         let mut key = key
             .map(|key| HeaderValue::from_str(key.expose()))
             .transpose()?;
-        // No debug output shows a sensitive header.
+        // Debug output omits the value of a sensitive header.
         if let Some(value) = &mut key {
             value.set_sensitive(true);
         }
@@ -124,7 +124,7 @@ pub struct Quote {
     pub last_updated: Option<Timestamp>,
 }
 
-/// The rate of one currency, by the prices of one coin in the currency and in US dollars.
+/// The rate of one currency, computed from a coin's prices in the currency and in US dollars.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RateQuote {
     pub currency: ListedCurrency,
@@ -161,8 +161,8 @@ pub enum SkipReason {
     /// The response does not contain the coin.
     #[error("the provider did not send this coin")]
     Missing,
-    /// The response contains the coin without a price, or with null. The rate of a currency is
-    /// skipped for this reason if the coin by which it is computed has no price in the currency.
+    /// The response contains the coin, but its price is absent or null. For a rate: the first coin,
+    /// usually Bitcoin, has no price in the currency, and no other coin has a usable one.
     #[error("the provider sent no price")]
     NoPrice,
     /// The price cannot be parsed or stored.
@@ -174,7 +174,7 @@ pub enum SkipReason {
     /// The store has a newer value, from an overlapping run or from another provider.
     #[error("the store has a newer value")]
     Superseded,
-    /// The store did not take the value.
+    /// The write to the store failed.
     #[error("not stored: {0}")]
     NotStored(Excerpt),
 }
@@ -185,7 +185,7 @@ pub enum InvalidResponse {
     /// The body is not the JSON that the provider documents.
     #[error("it is not the documented JSON: {0}")]
     Malformed(Excerpt),
-    /// The body is as documented, but no coin has a usable price.
+    /// The body is the documented JSON, but no coin has a usable price.
     #[error("it has no usable price ({})", first_of(.0))]
     NoPrices(Vec<Skipped<Symbol>>),
 }

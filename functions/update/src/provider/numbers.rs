@@ -1,6 +1,5 @@
-//! The numbers of a coin, which every provider sends in JSON.
-//!
-//! Numbers stay text until they become decimals, so that no digit is lost.
+//! Parses the numbers of a coin. They stay text until they become decimals, so that no digit is
+//! lost.
 
 use std::borrow::Cow;
 
@@ -13,8 +12,8 @@ use shared::timestamp::Timestamp;
 use super::{Quote, SkipReason, json};
 use crate::excerpt::Excerpt;
 
-/// Seconds since 1970 of Bitcoin's first block. No coin had a price before it, so an earlier
-/// time (0, a number of days) is not the time of a price.
+/// The time of Bitcoin's first block, in seconds since 1970. No coin had a price before it. So an
+/// earlier time, such as 0 or a number of days, is unusable.
 const FIRST_BLOCK: i64 = 1_231_006_505;
 
 /// A coin's numbers in US dollars and the time of its price, as the provider sent them.
@@ -29,7 +28,7 @@ pub(super) struct CoinNumbers<'a> {
     pub(super) quotes: Option<&'a RawValue>,
 }
 
-/// Finds the price and the change in one currency among a coin's numbers in every currency.
+/// Finds the price and the change in one currency in the object with all currencies.
 pub(super) type InCurrency = for<'a> fn(&'a RawValue, ListedCurrency) -> [Option<&'a RawValue>; 2];
 
 impl CoinNumbers<'_> {
@@ -40,8 +39,8 @@ impl CoinNumbers<'_> {
             symbol,
             price: price(self.price)?,
             change_24h: self.change_24h.and_then(number),
-            // Providers send 0 for a capitalisation that they do not know. A volume of 0 cannot be
-            // true either, because the coin has a price.
+            // Providers send 0 for an unknown capitalisation. A volume of 0 cannot be true either,
+            // because the coin has a price.
             market_cap: self.market_cap.and_then(positive),
             volume_24h: self.volume_24h.and_then(positive),
             last_updated: self.last_updated.and_then(time),
@@ -82,8 +81,8 @@ fn time(json: &RawValue) -> Option<Timestamp> {
     (time.unix_seconds() >= FIRST_BLOCK).then_some(time)
 }
 
-/// Parses a number as seconds since 1970 if they end before the year 10000, and otherwise as
-/// milliseconds. Every time since 1978 has more milliseconds than the year 9999 has seconds.
+/// Parses a number of seconds since 1970. A number beyond the year 9999 is a number of
+/// milliseconds: this is unambiguous for all times since 1978.
 fn since_1970(text: &str) -> Option<Timestamp> {
     let plain = Decimal::parse(text).ok()?.to_string();
     let whole: i64 = plain.split('.').next()?.parse().ok()?;

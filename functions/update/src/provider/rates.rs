@@ -1,4 +1,4 @@
-//! The rates of a response: the quotient of one coin's prices in a currency and in US dollars.
+//! Computes rates: a coin's price in a currency divided by its price in US dollars.
 
 use contract::catalogue::BITCOIN;
 use serde_json::value::RawValue;
@@ -9,9 +9,9 @@ use super::numbers::{InCurrency, number, price};
 use super::{Quote, RateQuote, SkipReason, Skipped};
 use crate::excerpt::Excerpt;
 
-/// Computes the rate of every listed currency by the first coin with a usable price in the
-/// currency: Bitcoin, otherwise the first of `coins`, which are in the order of the catalogue.
-/// `coins` have a price in US dollars, each with its numbers in every currency.
+/// Computes the rate of every listed currency from the first coin with a usable price in the
+/// currency. Bitcoin comes first, then the other `coins` in their order. Each coin has a price in
+/// US dollars and the object with its numbers in every currency.
 pub(super) fn rates(
     coins: &[(Quote, Option<&RawValue>)],
     in_currency: InCurrency,
@@ -39,7 +39,7 @@ pub(super) fn rates(
     (rates, skipped)
 }
 
-/// Computes a rate by one coin's price and change in the currency.
+/// Computes a rate from one coin. `sent_price` and `sent_change` are in the currency.
 fn rate(
     currency: ListedCurrency,
     coin: &Quote,

@@ -1,4 +1,4 @@
-//! The reason that a provider gives for refusing a request, in the provider's own words.
+//! The reason for which a provider refuses a request, in the provider's own words.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,8 +8,8 @@ use serde_json::value::RawValue;
 use super::json;
 use crate::excerpt::Excerpt;
 
-/// The members of a body with a reason. CoinGecko sends
-/// `{"status":{"error_code","error_message"}}`, sometimes with the code outside of `status`, and
+/// The members in which providers send a reason. CoinGecko sends
+/// `{"status":{"error_code","error_message"}}`, sometimes with the code outside `status`, or
 /// `{"error"}`, which is text or contains such a `status`. CoinPaprika sends `{"error"}`.
 const NAMES: [&str; 4] = ["status", "error", "error_code", "error_message"];
 
@@ -34,7 +34,7 @@ impl Reason {
     /// Reads the reason from a JSON body; `None` if there is no reason.
     pub fn read(body: &[u8]) -> Option<Self> {
         let found = json::object(body, &NAMES).ok()?;
-        Self::of(<[_; 4]>::try_from(found).ok()?, NESTING)
+        Self::from_members(<[_; 4]>::try_from(found).ok()?, NESTING)
     }
 
     /// Reads the reason from the body of a response with an error status. A body that is neither
@@ -51,12 +51,16 @@ impl Reason {
         }
     }
 
-    fn of([status, error, code, message]: [Option<&RawValue>; 4], nesting: u8) -> Option<Self> {
-        let nested =
-            |object: Option<&_>| Self::of(json::members(object?, NAMES)?, nesting.checked_sub(1)?);
+    fn from_members(
+        [status, error, code, message]: [Option<&RawValue>; 4],
+        nesting: u8,
+    ) -> Option<Self> {
+        let nested = |object: Option<&_>| {
+            Self::from_members(json::members(object?, NAMES)?, nesting.checked_sub(1)?)
+        };
         let inner = nested(status).or_else(|| nested(error));
         let code = code.and_then(|code| code.get().parse().ok());
-        let message = message.or(error).and_then(words);
+        let message = message.or(error).and_then(non_blank_text);
         let text = match (code, message) {
             (None, None) => return inner,
             (None, Some(message)) => Excerpt::new(message),
@@ -80,21 +84,20 @@ impl Reason {
         )
     }
 
-    /// Returns true if the reason contains `words`, which are lower-case; the reason's case does
-    /// not count.
+    /// Returns true if the reason contains the lower-case `words` in any capitalisation.
     pub(super) fn mentions(&self, words: &str) -> bool {
         self.text.as_str().to_ascii_lowercase().contains(words)
     }
 }
 
 /// Returns the text of a JSON string; `None` for another value, and for a blank string.
-fn words(json: &RawValue) -> Option<Cow<'_, str>> {
+fn non_blank_text(json: &RawValue) -> Option<Cow<'_, str>> {
     if !json.get().starts_with('"') {
         return None;
     }
     // A string that is too long to be decoded keeps its escapes.
-    let words = json::text(json).unwrap_or(Cow::Borrowed(json.get()));
-    (!words.trim().is_empty()).then_some(words)
+    let text = json::text(json).unwrap_or(Cow::Borrowed(json.get()));
+    (!text.trim().is_empty()).then_some(text)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The response of a provider: a quote for each coin, and a rate for each listed currency.
+//! Builds the parsed response of a provider: quotes of coins, and rates of currencies.
 
 use shared::symbol::Symbol;
 
@@ -6,7 +6,8 @@ use super::numbers::{CoinNumbers, InCurrency};
 use super::rates::rates;
 use super::{InvalidResponse, ProviderResponse, SkipReason, Skipped};
 
-/// Builds a response with `coins`, the numbers of each requested coin that the provider sent.
+/// Builds a response. `coins` has the order of `symbols`, with `None` for a coin that the provider
+/// did not send.
 pub(super) fn response<'a>(
     symbols: &[Symbol],
     coins: impl IntoIterator<Item = Option<CoinNumbers<'a>>>,

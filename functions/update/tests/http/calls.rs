@@ -1,4 +1,4 @@
-//! Calls to a provider over real sockets, so in real time, with short limits.
+//! Calls to a provider over real sockets. They take real time, so the waits are short.
 
 use std::time::Duration;
 
@@ -29,8 +29,10 @@ fn clock() -> Timestamp {
     Timestamp::parse("2026-01-15T10:30:00Z").unwrap()
 }
 
-/// The number of calls, and the result of the last one.
-type Fetched = (u32, Result<ProviderResponse, AttemptError>);
+struct Fetched {
+    calls: u32,
+    last: Result<ProviderResponse, AttemptError>,
+}
 
 async fn fetch_from(base: &Url, limits: Limits) -> Fetched {
     let source = Source {
@@ -39,22 +41,23 @@ async fn fetch_from(base: &Url, limits: Limits) -> Fetched {
         limits,
     };
     let symbols = [Symbol::find("BTC").unwrap()];
-    fetch(&source, &symbols, clock).await
+    let (calls, last) = fetch(&source, &symbols, clock).await;
+    Fetched { calls, last }
 }
 
-fn price((_, result): &Fetched) -> String {
-    result.as_ref().unwrap().quotes[0].price.to_string()
+fn price(fetched: &Fetched) -> String {
+    fetched.last.as_ref().unwrap().quotes[0].price.to_string()
 }
 
-fn error((_, result): &Fetched) -> &AttemptError {
-    result.as_ref().unwrap_err()
+fn error(fetched: &Fetched) -> &AttemptError {
+    fetched.last.as_ref().unwrap_err()
 }
 
 #[tokio::test]
 async fn a_good_response_takes_one_call_with_our_user_agent() {
     let server = Server::start([Reply::json(GOOD)]).await;
     let fetched = fetch_from(server.base(), LIMITS).await;
-    assert_eq!(fetched.0, 1);
+    assert_eq!(fetched.calls, 1);
     assert_eq!(price(&fetched), "103663.25");
     let requests = server.requests();
     assert_eq!(requests.len(), 1);
@@ -78,7 +81,7 @@ async fn an_unusable_response_is_retried() {
     ])
     .await;
     let fetched = fetch_from(server.base(), LIMITS).await;
-    assert_eq!(fetched.0, 4);
+    assert_eq!(fetched.calls, 4);
     assert_eq!(price(&fetched), "103663.25");
 }
 
@@ -92,13 +95,13 @@ async fn a_busy_provider_is_called_again_after_its_retry_after() {
     ])
     .await;
     let fetched = fetch_from(server.base(), LIMITS).await;
-    assert_eq!(fetched.0, 3);
+    assert_eq!(fetched.calls, 3);
     assert_eq!(price(&fetched), "103663.25");
 
     let server =
         Server::repeat(Reply::status("429 Too Many Requests").header("retry-after", "3600")).await;
     let fetched = fetch_from(server.base(), LIMITS).await;
-    assert_eq!(fetched.0, 4);
+    assert_eq!(fetched.calls, 4);
     assert_eq!(
         error(&fetched),
         &AttemptError::Refused {
@@ -116,7 +119,7 @@ async fn a_busy_provider_is_called_again_after_its_retry_after() {
 async fn a_refused_request_is_not_retried() {
     let server = Server::repeat(Reply::status("401 Unauthorized")).await;
     let fetched = fetch_from(server.base(), LIMITS).await;
-    assert_eq!(fetched.0, 1);
+    assert_eq!(fetched.calls, 1);
     assert_eq!(
         error(&fetched).to_string(),
         "the response is 401 Unauthorized (hint: set EXTERNAL_API_KEY)"
@@ -124,7 +127,7 @@ async fn a_refused_request_is_not_retried() {
 }
 
 #[tokio::test]
-async fn the_error_has_the_reason_of_a_complete_body_and_the_status_in_any_case() {
+async fn the_error_always_has_the_status_and_the_reason_if_the_body_is_complete() {
     let reason = r#"{"status":{"error_code":10011,"error_message":"Wrong\nhost."}}"#;
     let long = format!(r#"{{"error":"{}"}}"#, "x".repeat(30_000));
     let status = "400 Bad Request";
@@ -175,7 +178,7 @@ async fn the_error_has_the_reason_of_a_complete_body_and_the_status_in_any_case(
     ] {
         let server = Server::repeat(reply).await;
         let fetched = fetch_from(server.base(), LIMITS).await;
-        assert_eq!(fetched.0, 1);
+        assert_eq!(fetched.calls, 1);
         assert_eq!(error(&fetched).to_string(), expected);
     }
 }
@@ -186,7 +189,7 @@ async fn an_error_in_place_of_prices_is_named_and_retried_unless_permanent() {
         let body = format!(r#"{{"status":{{"error_code":{code},"error_message":"why"}}}}"#);
         let server = Server::repeat(Reply::json(body)).await;
         let fetched = fetch_from(server.base(), LIMITS).await;
-        assert_eq!(fetched.0, calls, "{code}");
+        assert_eq!(fetched.calls, calls, "{code}");
         let text = error(&fetched).to_string();
         let expected = format!("the response is 200 OK ({code}: why)");
         assert!(text.starts_with(&expected), "{text}");
@@ -199,7 +202,7 @@ async fn an_encoding_that_was_not_requested_is_named() {
         let reply = Reply::json(GOOD).header("content-encoding", encoding);
         let server = Server::repeat(reply).await;
         let fetched = fetch_from(server.base(), LIMITS).await;
-        assert_eq!(fetched.0, 4);
+        assert_eq!(fetched.calls, 4);
         assert_eq!(
             error(&fetched).to_string(),
             format!("the response has the content encoding {encoding}, which was not requested")
@@ -217,7 +220,7 @@ async fn redirects_are_not_followed() {
         Server::repeat(Reply::status("302 Found").header("location", elsewhere.base().as_str()))
             .await;
     let fetched = fetch_from(server.base(), LIMITS).await;
-    assert_eq!(fetched.0, 1);
+    assert_eq!(fetched.calls, 1);
     assert_eq!(
         error(&fetched).to_string(),
         "the response is 302 Found (hint: redirects are not followed: set the base URL to the \
@@ -237,7 +240,7 @@ async fn a_body_of_two_mebibytes_is_read_and_one_byte_more_is_refused() {
     ])
     .await;
     let fetched = fetch_from(server.base(), LIMITS).await;
-    assert_eq!(fetched.0, 3);
+    assert_eq!(fetched.calls, 3);
     assert_eq!(price(&fetched), "103663.25");
 
     let server = Server::repeat(Reply::json(format!("{largest} ")).chunked()).await;
@@ -249,7 +252,7 @@ async fn a_body_of_two_mebibytes_is_read_and_one_byte_more_is_refused() {
 async fn reading_an_endless_body_ends_at_the_limit() {
     let server = Server::repeat(Reply::endless()).await;
     let fetched = fetch_from(server.base(), LIMITS).await;
-    assert_eq!(fetched.0, 4);
+    assert_eq!(fetched.calls, 4);
     assert_eq!(error(&fetched), &AttemptError::TooLong(2 * 1024 * 1024));
 }
 
@@ -258,7 +261,7 @@ async fn a_server_that_never_responds_or_never_finishes_is_a_timeout() {
     for reply in [Reply::silence(), Reply::json(GOOD).stopping_after(10)] {
         let server = Server::repeat(reply).await;
         let fetched = fetch_from(server.base(), IMPATIENT).await;
-        assert_eq!(fetched.0, 4);
+        assert_eq!(fetched.calls, 4);
         assert_eq!(error(&fetched), &AttemptError::Timeout(IMPATIENT.attempt));
     }
 }
@@ -267,20 +270,21 @@ async fn a_server_that_never_responds_or_never_finishes_is_a_timeout() {
 async fn a_body_that_breaks_off_is_retried() {
     let server = Server::start([Reply::json(GOOD).breaking_after(10), Reply::json(GOOD)]).await;
     let fetched = fetch_from(server.base(), LIMITS).await;
-    assert_eq!(fetched.0, 2);
+    assert_eq!(fetched.calls, 2);
     assert_eq!(price(&fetched), "103663.25");
 }
 
 #[tokio::test]
 async fn the_error_of_a_refused_connection_has_no_url() {
-    // Bound but not listening: no other process gets the port, and connections are refused.
+    // The socket is bound and does not listen, so connections are refused, and no other process
+    // gets the port.
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let base = format!("http://{}", socket.local_addr().unwrap())
         .parse()
         .unwrap();
     let fetched = fetch_from(&base, LIMITS).await;
-    assert_eq!(fetched.0, 4);
+    assert_eq!(fetched.calls, 4);
     let error = error(&fetched).to_string();
     assert!(error.contains("Connection refused"), "{error}");
     assert!(!error.contains("simple/price"), "{error}");
@@ -292,6 +296,6 @@ async fn a_server_without_tls_is_a_failed_attempt() {
     let mut base = server.base().clone();
     base.set_scheme("https").unwrap();
     let fetched = fetch_from(&base, LIMITS).await;
-    assert_eq!(fetched.0, 4);
+    assert_eq!(fetched.calls, 4);
     assert!(matches!(error(&fetched), AttemptError::Transport(_)));
 }

@@ -1,4 +1,4 @@
-//! Cases that real providers cause, run through the function's binary. Their inputs in
+//! Unusual responses of real providers, run through the function's binary. The responses in
 //! `tests/cases` have placeholders such as `@ISO-NOW@` in place of times.
 
 use serde_json::{Value, json};
@@ -17,37 +17,37 @@ const FRESH_SECOND: &str = include_str!("../cases/old-first-fresh-second.second.
 const REASON: &str = include_str!("../cases/provider-400-reason.json");
 const GZIP: &[u8] = include_bytes!("../cases/provider-gzip-unasked.bin");
 
-/// Replaces the placeholders of times in a case's input.
-fn timed(input: &str) -> String {
+/// Replaces the placeholders of times in a response.
+fn with_times(response: &str) -> String {
     let now = Timestamp::now();
     let hour_ago = now.unix_seconds() - 3_600;
-    input
+    response
         .replace("@NOW-3600@", &hour_ago.to_string())
         .replace("@ISO-NOW@", &now.to_string())
 }
 
 /// Returns the only line of a log with this message.
-fn line<'l>(log: &'l [Value], message: &str) -> &'l Value {
+fn only_line<'l>(log: &'l [Value], message: &str) -> &'l Value {
     let mut lines = log.iter().filter(|line| line["message"] == message);
     let line = lines.next().unwrap_or_else(|| panic!("{message}: {log:?}"));
     assert!(lines.next().is_none(), "{message}: {log:?}");
     line
 }
 
-async fn stored(function: &Function) -> Price {
+async fn stored_bitcoin(function: &Function) -> Price {
     let read = function.table.store().prices(&[symbol("BTC")], None).await;
     read.unwrap().found.remove(0)
 }
 
 #[tokio::test]
 async fn fresh_prices_of_the_second_provider_replace_old_ones_of_the_first() {
-    let first = Server::repeat(Reply::json(timed(OLD_FIRST))).await;
-    let second = Server::repeat(Reply::json(timed(FRESH_SECOND))).await;
+    let first = Server::repeat(Reply::json(with_times(OLD_FIRST))).await;
+    let second = Server::repeat(Reply::json(with_times(FRESH_SECOND))).await;
     let function = Function::start(&first, Some(&second), &[]).await;
-    // First with an empty table, then with a price that is 20 minutes old.
-    for before in [None, Some(20 * 60)] {
-        if let Some(ago) = before {
-            let time = Timestamp::now().minus_seconds(ago);
+    // First with an empty table, then with a stored price that is 20 minutes old.
+    for stored_age in [None, Some(20 * 60)] {
+        if let Some(seconds) = stored_age {
+            let time = Timestamp::now().minus_seconds(seconds);
             let price = Price {
                 symbol: symbol("BTC"),
                 price: Decimal::parse("99").unwrap(),
@@ -74,7 +74,7 @@ async fn fresh_prices_of_the_second_provider_replace_old_ones_of_the_first() {
         let summary = function.invoke().await.unwrap();
         assert_eq!(summary["provider"], "coinpaprika");
         assert_eq!(summary["stored"], json!(["BTC"]));
-        let price = stored(&function).await;
+        let price = stored_bitcoin(&function).await;
         assert_eq!(price.price.to_string(), "101");
         let age = Timestamp::now().seconds_since(price.last_updated);
         assert!((0..60).contains(&age), "{price:?}");
@@ -89,11 +89,11 @@ async fn fresh_prices_of_the_second_provider_replace_old_ones_of_the_first() {
 
 #[tokio::test]
 async fn old_prices_are_stored_if_there_is_no_second_provider() {
-    let first = Server::repeat(Reply::json(timed(OLD_FIRST))).await;
+    let first = Server::repeat(Reply::json(with_times(OLD_FIRST))).await;
     let function = Function::start(&first, None, &[]).await;
     let summary = function.invoke().await.unwrap();
     assert_eq!(summary["stored"], json!(["BTC"]));
-    assert_eq!(stored(&function).await.price.to_string(), "100");
+    assert_eq!(stored_bitcoin(&function).await.price.to_string(), "100");
     assert_eq!(first.requests().len(), 1);
     let log = function.log().await;
     let metrics = log.iter().find(|line| line.get("PriceAge").is_some());
@@ -119,7 +119,7 @@ async fn the_reason_of_a_400_is_in_the_error_and_the_log() {
         )
     );
     let log = function.log().await;
-    assert_eq!(line(&log, "update failed")["error"], message);
+    assert_eq!(only_line(&log, "update failed")["error"], message);
     assert!(!format!("{log:?}").contains("hush"));
 }
 
@@ -138,7 +138,7 @@ async fn an_encoding_that_was_not_requested_fails_the_run() {
         );
     }
     let log = function.log().await;
-    assert_eq!(line(&log, "update failed")["error"], message);
+    assert_eq!(only_line(&log, "update failed")["error"], message);
 }
 
 #[tokio::test]
@@ -153,11 +153,11 @@ async fn one_warning_names_all_unusable_times() {
     let symbols = ("SUPPORTED_SYMBOLS", "BTC,ETH,ADA");
     let function = Function::start(&first, None, &[symbols]).await;
     function.invoke().await.unwrap();
-    let bitcoin = stored(&function).await;
+    let bitcoin = stored_bitcoin(&function).await;
     let age = bitcoin.fetched_at.seconds_since(bitcoin.last_updated);
     assert!((60..120).contains(&age), "{bitcoin:?}");
     let log = function.log().await;
-    let warning = line(&log, "provider times replaced by our own");
+    let warning = only_line(&log, "provider times replaced by our own");
     assert_eq!(warning["level"], "WARN");
     assert_eq!(warning["count"], 2);
     let coins = warning["coins"].as_str().unwrap();

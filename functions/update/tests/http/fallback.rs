@@ -1,4 +1,5 @@
-//! Two providers: the calls to each, whose prices are used, and the metrics of each.
+//! Runs with two providers: the calls to each provider, the stored prices and rates, and the
+//! metrics of each provider.
 
 use std::time::Duration;
 
@@ -32,19 +33,19 @@ fn with_second(first: &Server, server: &Server) -> Updater<shared::testing::Memo
 }
 
 #[tokio::test]
-async fn the_second_is_not_called_if_the_first_has_fresh_prices() {
+async fn the_second_provider_is_not_called_if_the_first_has_fresh_prices() {
     let first = Server::repeat(Reply::json(SIMPLE_PRICE)).await;
     let second = Server::repeat(Reply::json(TICKERS)).await;
     let outcome = with_second(&first, &second).run("{}").await;
     assert_eq!(outcome.provider.as_deref(), Some("coingecko"));
-    // Not even for a coin that the first did not send.
+    // The second provider is not called even for ADA, which the first did not send.
     assert_eq!(outcome.skipped.len(), 1);
     assert_eq!(second.requests(), Vec::<String>::new());
     assert_eq!(outcome.provider_metrics("dev").len(), 1);
 }
 
 #[tokio::test]
-async fn the_second_serves_if_the_first_fails() {
+async fn the_second_provider_is_used_if_the_first_fails() {
     let first = Server::repeat(Reply::status("429 Too Many Requests")).await;
     let second = Server::repeat(Reply::json(TICKERS)).await;
     let updater = with_second(&first, &second);
@@ -95,7 +96,7 @@ async fn the_second_serves_if_the_first_fails() {
 }
 
 #[tokio::test]
-async fn a_failure_of_both_names_both_and_each_coin_once() {
+async fn two_failed_providers_are_both_named_and_each_coin_is_skipped_once() {
     let first = Server::repeat(Reply::json(r#"{"bitcoin":{"usd":0}}"#)).await;
     let second = Server::repeat(Reply::json("[]")).await;
     let outcome = with_second(&first, &second).run("{}").await;
@@ -121,16 +122,17 @@ fn aged(bitcoin: i64, ethereum: i64) -> Reply {
 }
 
 #[tokio::test]
-async fn the_second_is_called_if_every_price_of_the_first_is_old() {
+async fn the_second_provider_is_called_if_every_price_of_the_first_is_old() {
     let first = Server::start([aged(901, 3_600)]).await;
     let second = Server::start([Reply::json(TICKERS)]).await;
     let updater = with_second(&first, &second);
     let outcome = updater.run("{}").await;
 
     assert_eq!(outcome.error, None);
-    // The newer price of each coin: only the first has one of Ethereum.
+    // The newer price of each coin is stored. Only the first provider has a price of Ethereum.
     let stored = |name| updater.store.stored_price(symbol(name)).unwrap();
     assert_eq!(stored("BTC").price.to_string(), "103700.5");
+    // The time in `TICKERS` is 68 seconds before the clock.
     assert_eq!(stored("BTC").last_updated, at(68));
     assert_eq!(stored("ETH").price.to_string(), "2");
     assert_eq!(stored("ETH").last_updated, at(3_600));
@@ -151,7 +153,7 @@ async fn the_second_is_called_if_every_price_of_the_first_is_old() {
 }
 
 #[tokio::test]
-async fn the_second_is_not_called_if_one_price_of_the_first_is_fresh() {
+async fn the_second_provider_is_not_called_if_one_price_of_the_first_is_fresh() {
     let first = Server::start([aged(900, 3_600)]).await;
     let second = Server::repeat(Reply::json(TICKERS)).await;
     let updater = with_second(&first, &second);
@@ -162,7 +164,7 @@ async fn the_second_is_not_called_if_one_price_of_the_first_is_fresh() {
 }
 
 #[tokio::test]
-async fn old_prices_are_stored_if_the_second_fails_or_has_older_ones() {
+async fn old_prices_are_stored_if_the_second_provider_fails_or_has_older_prices() {
     let older = TICKERS.replace("2025-05-16T15:04:20Z", "2025-05-16T01:00:00Z");
     for (second, failed) in [
         (Reply::status("429 Too Many Requests"), 4),
@@ -187,7 +189,7 @@ async fn old_prices_are_stored_if_the_second_fails_or_has_older_ones() {
 }
 
 #[tokio::test]
-async fn a_body_of_the_second_may_have_8_mebibytes() {
+async fn the_second_provider_may_send_8_mebibytes_and_not_one_byte_more() {
     let first = Server::repeat(Reply::status("403 Forbidden")).await;
     let padding = " ".repeat(Limits::SECOND.body_bytes - TICKERS.len());
     let second = Server::start([
@@ -221,15 +223,15 @@ fn stored_rate(updater: &Updater<shared::testing::MemoryStore>, code: &str) -> S
 }
 
 #[tokio::test]
-async fn the_rates_of_the_second_are_used_and_other_currencies_keep_theirs_if_the_first_fails() {
+async fn if_the_first_provider_fails_the_second_adds_only_the_missing_rates() {
     let first = Server::start([with_rates(60, "90", "80"), Reply::status("403 Forbidden")]).await;
     let second = Server::repeat(Reply::json(TICKERS_IN_EUROS)).await;
     let updater = with_second(&first, &second);
     assert_eq!(updater.run("{}").await.rates.len(), 2);
     let outcome = updater.run("{}").await;
     assert_eq!(outcome.error, None);
-    // EUR keeps the first provider's rate: the time of the second provider's rate is earlier, so it
-    // is refused for 15 minutes.
+    // EUR keeps the first provider's rate. The second provider's rate has an earlier time, so the
+    // table refuses it for 15 minutes.
     let names = ["EUR", "JPY", "GBP"];
     assert_eq!(
         names.map(|name| stored_rate(&updater, name)),
@@ -246,7 +248,7 @@ async fn the_rates_of_the_second_are_used_and_other_currencies_keep_theirs_if_th
 }
 
 #[tokio::test]
-async fn the_newer_rate_of_each_currency_is_stored_if_the_first_is_old() {
+async fn the_newer_rate_of_each_currency_is_stored_if_the_first_response_is_old() {
     let old = with_rates(901, "90", "80");
     let older = TICKERS_IN_EUROS.replace("2025-05-16T15:04:20Z", "2025-05-16T01:00:00Z");
     for (tickers, expected) in [
@@ -267,17 +269,17 @@ async fn the_newer_rate_of_each_currency_is_stored_if_the_first_is_old() {
 }
 
 #[test]
-fn two_providers_share_the_budget_of_a_single_one() {
+fn two_providers_share_the_budget_of_a_single_provider() {
     let both = Limits::FIRST.budget + Limits::SECOND.budget;
     assert_eq!(both, Limits::PROVIDER.budget);
-    // The first has time for every attempt and wait.
+    // The first provider has time for every attempt and wait.
     let waits: Duration = Limits::FIRST.waits.iter().sum();
     let attempts = Limits::FIRST.attempt * 4;
     assert!(waits + attempts <= Limits::FIRST.budget);
 }
 
 #[tokio::test]
-async fn two_providers_that_hang_end_within_their_budgets() {
+async fn a_run_with_two_providers_that_hang_ends_within_their_budgets() {
     let first_server = Server::repeat(Reply::silence()).await;
     let second_server = Server::repeat(Reply::json(TICKERS).stopping_after(20)).await;
     let short = Limits {

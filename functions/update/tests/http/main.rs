@@ -1,4 +1,4 @@
-//! Calls and whole runs over real HTTP, against a server with faults.
+//! Calls to providers and whole runs over real HTTP, against a server that can fail.
 
 #![cfg(test)]
 
@@ -11,7 +11,7 @@ mod process;
 mod runs;
 mod server;
 mod superseded;
-// The DynamoDB engine of the store's own tests.
+// The DynamoDB emulator of the store's tests.
 #[path = "../../../shared/tests/store/table.rs"]
 mod table;
 mod tls;

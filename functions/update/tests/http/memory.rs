@@ -1,5 +1,5 @@
-//! The memory of the real process for hostile responses, and the length of its log lines and
-//! errors.
+//! Hostile responses to the function's real process: its memory, and the length of its log lines
+//! and errors.
 
 use std::fs;
 
@@ -15,17 +15,17 @@ const FIRST: &str = r#"{"bitcoin":{"usd":1}"#;
 /// A usable price of the second provider, and the beginning of its response.
 const SECOND: &str = r#"[{"id":"btc-bitcoin","quotes":{"USD":{"price":1}}}"#;
 
-/// Bytes that do not depend on the body: buffers of the connection and of the allocator, and
-/// code that runs for the first time.
+/// Bytes of memory that do not depend on the body: buffers of the connection and of the allocator,
+/// and code that runs for the first time.
 const CONSTANT_BYTES: usize = 2 * 1024 * 1024;
 
-/// The memory of the function, from `infra/src/environment.rs`.
+/// The memory setting of the function, from `infra/src/environment.rs`.
 const FUNCTION_BYTES: usize = 256 * 1024 * 1024;
 
 /// Two symbols, so that the log of all runs fits into a pipe.
 const SYMBOLS: (&str, &str) = ("SUPPORTED_SYMBOLS", "BTC,ETH");
 
-/// Returns the longest body within the limit that repeats `filling`.
+/// Returns the longest body within the limit that repeats `filling` between `before` and `after`.
 fn filled(before: &str, filling: &str, after: &str, limit: usize) -> String {
     let times = (limit - before.len() - after.len()) / filling.len();
     [before, &filling.repeat(times), after].concat()
@@ -46,8 +46,8 @@ fn peak(function: &Function) -> usize {
     kilobytes.trim().parse::<usize>().unwrap() * 1024
 }
 
-/// Runs the function with a small body and then with each of `bodies`. Returns the growth of the
-/// peak memory after the small body, in bytes.
+/// Runs the function once with a small body, and then `bodies` times. Returns the growth of the
+/// peak memory since the small body, in bytes.
 async fn growth(function: &Function, bodies: usize) -> usize {
     function.invoke().await.unwrap();
     let before = peak(function);
@@ -60,7 +60,7 @@ async fn growth(function: &Function, bodies: usize) -> usize {
     after - before
 }
 
-/// Asserts that every line is far below the limits of CloudWatch and of a dead letter.
+/// Asserts that every line is far below the limits of CloudWatch and of the dead-letter queue.
 fn assert_short(log: &[Value]) {
     for line in log {
         let length = line.to_string().len();

@@ -1,4 +1,4 @@
-//! The function's real process behind a Lambda Runtime API: certificates, settings, events.
+//! The function's real process with a simulated Lambda Runtime API: certificates, settings, events.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -156,14 +156,18 @@ async fn assert_fails(server: &Server, certificates: Option<&Path>, reason: &str
 }
 
 #[tokio::test]
-async fn an_untrusted_certificate_or_one_for_another_name_fails_the_run_with_the_reason() {
-    let (stranger, _) = tls::server("127.0.0.1").await;
-    let (other, certificate) = tls::server("other.example").await;
+async fn an_untrusted_or_misnamed_certificate_fails_the_run_with_the_reason() {
+    let (untrusted, _) = tls::server("127.0.0.1").await;
+    let (misnamed, certificate) = tls::server("other.example").await;
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), certificate).unwrap();
     tokio::join!(
-        assert_fails(&stranger, None, "UnknownIssuer"),
-        assert_fails(&other, Some(file.path()), "certificate not valid for name"),
+        assert_fails(&untrusted, None, "UnknownIssuer"),
+        assert_fails(
+            &misnamed,
+            Some(file.path()),
+            "certificate not valid for name"
+        ),
     );
 }
 

@@ -26,7 +26,7 @@ use crate::server::{Reply, Server};
 pub(crate) const SIMPLE_PRICE: &str =
     include_str!("../../samples/coingecko-simple-price-2025-05-16.json");
 
-/// Returns the time one minute after the newest price of the recorded response.
+/// Returns the present time of all runs: one minute after the newest price in [`SIMPLE_PRICE`].
 pub(crate) fn clock() -> Timestamp {
     Timestamp::from_unix_seconds(1_747_407_868 + 60).unwrap()
 }
@@ -65,10 +65,11 @@ fn stored_rate_before(code: &str, seconds_ago: i64) -> Rate {
     }
 }
 
-/// Returns the texts of all skipped currencies if the provider sent prices only in the first
-/// `priced` ones.
-pub(crate) fn without_price(priced: usize) -> Vec<String> {
-    let codes = CURRENCIES.iter().skip(priced).map(|currency| currency.code);
+/// Returns the texts of the skipped currencies if the provider sent prices only in the first
+/// `priced_currencies` of the catalogue.
+pub(crate) fn without_price(priced_currencies: usize) -> Vec<String> {
+    let skipped = CURRENCIES.iter().skip(priced_currencies);
+    let codes = skipped.map(|currency| currency.code);
     codes
         .map(|code| format!("{code}: the provider sent no price"))
         .collect()
@@ -176,7 +177,7 @@ const IN_THREE_CURRENCIES: &str = r#"{"bitcoin":{"usd":100000,"usd_24h_change":1
     "eur_24h_change":21,"jpy":15000000,"last_updated_at":1747407859}}"#;
 
 #[tokio::test]
-async fn a_run_stores_the_rates_of_the_same_response_and_names_the_currencies_without_one() {
+async fn a_run_stores_the_rates_of_a_response_and_names_the_missing_currencies() {
     let server = Server::start([Reply::json(IN_THREE_CURRENCIES)]).await;
     let updater = updater(&server);
     updater.store.insert_rate(stored_rate_before("GBP", 3_000));
@@ -204,7 +205,7 @@ async fn a_run_stores_the_rates_of_the_same_response_and_names_the_currencies_wi
     }
     let metrics = metrics(&outcome);
     assert_eq!(metrics["RatesStored"], 2.0);
-    // The oldest rate is one that this run did not get.
+    // The oldest rate is the stored rate of GBP, which the response lacks.
     assert_eq!(metrics["RateAge"], 3_000.0);
     let response = serde_json::to_value(&outcome).unwrap();
     let time = "2025-05-16T15:04:19Z";
@@ -234,7 +235,7 @@ async fn a_run_that_can_store_no_rate_succeeds() {
 }
 
 #[tokio::test]
-async fn an_unusable_time_is_replaced_by_ours_and_named() {
+async fn an_unusable_time_is_named_and_replaced_by_the_time_of_the_fetch() {
     let server = Server::start([Reply::json(
         r#"{"bitcoin":{"usd":1},
             "ethereum":{"usd":2,"last_updated_at":1747407929},
@@ -250,7 +251,7 @@ async fn an_unusable_time_is_replaced_by_ours_and_named() {
     assert_eq!(outcome.stored.len(), 6);
     for (name, expected) in [
         ("BTC", at(0)),
-        // Up to 5 minutes ahead: cut to the time of the fetch.
+        // Up to 5 minutes ahead: the time counts as the time of the fetch.
         ("ETH", at(0)),
         // Sent as milliseconds.
         ("ADA", at(69)),
@@ -358,7 +359,7 @@ async fn the_price_age_is_that_of_the_newest_price_that_any_run_confirmed() {
 }
 
 #[tokio::test]
-async fn a_first_run_that_fails_has_no_ages() {
+async fn a_first_run_that_fails_has_no_metrics_of_ages() {
     let server = Server::repeat(Reply::status("404 Not Found")).await;
     let outcome = updater(&server).run("{}").await;
     assert_eq!(outcome.calls(), 1);
@@ -463,15 +464,15 @@ async fn a_run_with_a_table_that_hangs_ends_in_time() {
         updater.store.hang(operation);
     }
     let run = updater.run("{}");
-    let when_it_hangs = async {
+    let when_the_table_hangs = async {
         while !updater.store.take_calls().contains(&Operation::PutRun) {
             tokio::task::yield_now().await;
         }
-        // From here on the run waits for no socket, so time can be virtual.
+        // From now on, the run waits for no socket. So Tokio's clock can jump to the next timeout.
         tokio::time::pause();
         tokio::time::Instant::now()
     };
-    let (outcome, hung) = tokio::join!(run, when_it_hangs);
+    let (outcome, hung) = tokio::join!(run, when_the_table_hangs);
     assert_eq!(code(&outcome), "NOTHING_STORED");
     assert_eq!(outcome.skipped.len(), 3);
     // 10 s for the prices and 3 s for the status.

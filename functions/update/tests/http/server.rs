@@ -9,7 +9,6 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
-/// One response.
 #[derive(Debug, Clone)]
 pub(crate) struct Reply {
     status: &'static str,
@@ -29,7 +28,7 @@ enum End {
     Stop(usize),
     /// The server sends nothing at all.
     Silence,
-    /// The body is the whole response, status line and headers included.
+    /// `body` is the whole response, with the status line and the headers.
     Raw,
     /// The body continues until the client closes the connection.
     Endless,
@@ -152,18 +151,18 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Sends each of the replies once, and closes later connections.
+    /// Starts a server that sends each of the replies once, and closes later connections.
     pub(crate) async fn start(replies: impl IntoIterator<Item = Reply>) -> Self {
         let mut replies: VecDeque<_> = replies.into_iter().collect();
         Self::serve(move || replies.pop_front()).await
     }
 
-    /// Sends the same reply every time.
+    /// Starts a server that always sends the same reply.
     pub(crate) async fn repeat(reply: Reply) -> Self {
         Self::serve(move || Some(reply.clone())).await
     }
 
-    /// Sends the same reply every time, over TLS.
+    /// Starts a server that always sends the same reply over TLS.
     pub(crate) async fn repeat_over_tls(reply: Reply, tls: TlsAcceptor) -> Self {
         let (listener, mut base) = listen().await;
         base.set_scheme("https").unwrap();
@@ -206,7 +205,7 @@ impl Server {
                 seen.lock().unwrap().push(head);
                 let Some(reply) = next() else { continue };
                 connections.spawn(async move {
-                    // Some replies make the client close the connection.
+                    // `write` fails if the client closes the connection.
                     let _ = reply.write(&mut connection).await;
                     let _ = connection.shutdown().await;
                 });
@@ -232,7 +231,7 @@ async fn listen() -> (TcpListener, Url) {
     (listener, base.parse().unwrap())
 }
 
-/// The first byte of a TLS handshake, which contains no HTTP head.
+/// The first byte of a TLS handshake, which never contains the end of an HTTP head.
 const TLS_HANDSHAKE: u8 = 0x16;
 
 async fn read_head(mut connection: impl AsyncRead + Unpin) -> String {

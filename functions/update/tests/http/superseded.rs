@@ -1,4 +1,4 @@
-//! Runs with older prices than those in the table.
+//! Runs whose prices are older than the prices in the table.
 
 use serde_json::json;
 use shared::error::StoreError;
@@ -20,7 +20,7 @@ use crate::runs::{
 };
 use crate::server::{Reply, Server};
 
-/// A table that refuses the price of Ethereum.
+/// A table in which the single write of Ethereum's price fails.
 #[derive(Clone)]
 struct WithoutEthereum(MemoryStore);
 
@@ -124,7 +124,7 @@ async fn a_run_without_newer_prices_succeeds_and_confirms_nothing() {
 }
 
 #[tokio::test]
-async fn a_run_fails_if_the_store_refuses_all_prices_that_are_not_superseded() {
+async fn a_run_fails_if_all_prices_that_are_not_superseded_cannot_be_stored() {
     let server = Server::start([Reply::json(SIMPLE_PRICE)]).await;
     let Updater {
         environment,

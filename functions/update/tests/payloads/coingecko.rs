@@ -1,4 +1,4 @@
-//! CoinGecko: the request, the recorded response and examples of unusual ones.
+//! CoinGecko: the request, the recorded response and unusual responses.
 
 use contract::catalogue::CURRENCIES;
 use reqwest::{StatusCode, Url};
@@ -33,7 +33,7 @@ fn parse(body: impl AsRef<[u8]>, symbols: &[Symbol]) -> Result<ProviderResponse,
     provider("https://example.com").parse(body.as_ref(), symbols)
 }
 
-/// Parses a response with bitcoin only, which has these fields.
+/// Parses a response with only Bitcoin, which has these fields.
 fn bitcoin(fields: &str) -> Result<Quote, SkipReason> {
     let body = format!(r#"{{"bitcoin":{fields}}}"#);
     match parse(body, &[symbol("BTC")]) {
@@ -220,7 +220,7 @@ fn unusable_optional_numbers_are_absent_and_the_price_stays() {
 }
 
 #[test]
-fn a_capitalisation_or_a_volume_that_is_not_positive_is_unknown_and_a_change_of_zero_is_not() {
+fn a_capitalisation_and_a_volume_must_be_positive_and_a_change_may_be_zero() {
     for number in ["0", "-1"] {
         let quote = bitcoin(&format!(
             r#"{{"usd":1,"usd_market_cap":{number},"usd_24h_vol":{number},"usd_24h_change":0}}"#
@@ -259,7 +259,7 @@ fn a_time_is_seconds_or_milliseconds_after_the_first_block() {
 }
 
 #[test]
-fn the_last_of_duplicated_keys_counts() {
+fn the_last_member_with_a_name_counts() {
     assert_eq!(bitcoin(r#"{"usd":1,"usd":2}"#).unwrap().price, decimal("2"));
     let body = r#"{"bitcoin":{"usd":1},"bitcoin":{"usd":2}}"#;
     let response = parse(body, &[symbol("BTC")]).unwrap();

@@ -1,4 +1,4 @@
-//! CoinPaprika: the request, the documented response and examples of unusual ones.
+//! CoinPaprika: the request, the documented response and unusual responses.
 
 use reqwest::{StatusCode, Url};
 use shared::settings::UpdateSettings;
@@ -19,7 +19,7 @@ fn parse(body: impl AsRef<[u8]>, symbols: &[Symbol]) -> Result<ProviderResponse,
     provider("https://example.com/v1").parse(body.as_ref(), symbols)
 }
 
-/// Parses a response with this ticker of bitcoin only.
+/// Parses a response with only this ticker of Bitcoin.
 fn bitcoin(ticker: &str) -> Result<Quote, SkipReason> {
     match parse(format!("[{ticker}]"), &[symbol("BTC")]) {
         Ok(response) => Ok(response.quotes[0].clone()),
@@ -147,7 +147,7 @@ fn a_coin_without_a_usable_price_is_skipped_with_its_reason() {
 }
 
 #[test]
-fn the_last_of_duplicated_coins_counts() {
+fn the_last_ticker_of_a_coin_counts() {
     let body = r#"[{"id":"btc-bitcoin","quotes":{"USD":{"price":1}}},
                    {"id":"btc-bitcoin","quotes":{"USD":{"price":2}}}]"#;
     let response = parse(body, &[symbol("BTC")]).unwrap();

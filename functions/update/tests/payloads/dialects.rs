@@ -1,4 +1,4 @@
-//! The providers' forms of a response.
+//! The JSON forms of the providers' responses, so that one test can run for both providers.
 
 use reqwest::Url;
 use shared::symbol::Symbol;
@@ -9,7 +9,7 @@ use crate::{SIMPLE_PRICE, TICKERS};
 /// The code of a currency, and the members of a coin in this currency.
 pub(crate) type InCurrency = (&'static str, Vec<String>);
 
-/// A provider's form of a response.
+/// The JSON form of one provider's responses.
 pub(crate) struct Dialect {
     pub(crate) provider: Box<dyn Provider>,
     /// Returns the names of price, market capitalisation, volume and change in a currency.
@@ -17,13 +17,14 @@ pub(crate) struct Dialect {
     pub(crate) time_name: &'static str,
     /// [`TIME`] in the provider's form.
     pub(crate) time: &'static str,
-    /// Writes a coin with its members in each currency and those of its time.
+    /// Writes a coin with its members in each currency and the members with its time.
     pub(crate) coin: fn(Symbol, &[InCurrency], &[String]) -> String,
     /// Writes a response with its coins.
     pub(crate) response: fn(&str) -> String,
     pub(crate) recorded: &'static str,
 }
 
+/// 2025-05-16T15:04:19Z.
 pub(crate) const TIME: i64 = 1_747_407_859;
 
 pub(crate) fn dialects() -> [Dialect; 2] {

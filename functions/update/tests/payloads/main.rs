@@ -1,4 +1,4 @@
-//! The parsers, over recorded responses and over everything else that a provider may send.
+//! Tests of the providers' parsers with recorded, unusual and generated responses.
 
 #![cfg(test)]
 

@@ -1,4 +1,5 @@
-//! Substitutes for recorded numbers and times, with the expected results.
+//! Generated substitutes for the numbers and times of a recorded response, with the expected
+//! results.
 
 use proptest::prelude::*;
 use shared::decimal::Decimal;
@@ -25,7 +26,7 @@ pub(crate) enum Number {
 }
 
 impl Number {
-    /// Returns the JSON of each of the fields, and the expected number.
+    /// Returns the JSON of each field with the same name, and the expected number.
     pub(crate) fn json(&self, recorded: &str) -> (Vec<String>, Option<Decimal>) {
         let written = |text: String, as_text| {
             let number = decimal(&text);
@@ -104,7 +105,7 @@ pub(crate) enum Time {
 }
 
 impl Time {
-    /// Returns the JSON of each of the fields, and whether a time is expected.
+    /// Returns the JSON of each field with the same name, and whether a time is expected.
     pub(crate) fn json(self, recorded: &str) -> (Vec<String>, bool) {
         match self {
             Self::Recorded => (vec![recorded.to_owned()], true),

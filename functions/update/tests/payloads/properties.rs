@@ -1,4 +1,4 @@
-//! Properties of the parsers for everything that a provider may send.
+//! Property tests of the parsers with everything that a provider could send.
 
 use std::collections::BTreeMap;
 
@@ -17,8 +17,8 @@ use crate::dialects::{Dialect, TIME, dialects, members};
 use crate::numbers::{Number, Time, number, time};
 use crate::{MARKETS, decimal, symbol};
 
-/// Returns the recorded numbers of `/coins/markets` as texts, for every coin of the catalogue:
-/// price, market capitalisation, volume, change.
+/// Returns the numbers of `/coins/markets` as text for each recorded coin of the catalogue: price,
+/// market capitalisation, volume, change.
 fn recorded() -> Vec<(Symbol, [String; 4])> {
     let markets: Vec<BTreeMap<String, Box<RawValue>>> = serde_json::from_str(MARKETS).unwrap();
     markets
@@ -56,7 +56,7 @@ fn expected(
     })
 }
 
-/// Any JSON of a few levels, with some names that the providers use.
+/// Generates any JSON of a few levels, often with names that the providers use.
 fn json() -> impl Strategy<Value = Value> {
     let text = prop_oneof![
         Just("btc-bitcoin".to_owned()),
@@ -89,7 +89,7 @@ fn json() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
-    fn usable_coins_keep_every_digit_and_the_others_are_named(
+    fn a_coin_with_a_price_keeps_every_digit_and_the_other_coins_are_named(
         coins in proptest::collection::vec(([number(), number(), number(), number()], time()), 7),
     ) {
         let recorded = recorded();

@@ -11,7 +11,7 @@ use update::provider::{ProviderResponse, RateQuote};
 use crate::dialects::{Dialect, TIME, dialects, members};
 use crate::{decimal, symbol};
 
-/// A coin in a currency: the JSON of its price and of its change, which may be absent.
+/// The code of a currency, and the JSON of a coin's price and change in the currency.
 type Sent<'a> = (&'static str, Option<&'a str>, Option<&'a str>);
 
 /// Parses a response in which each coin has these numbers.
@@ -39,7 +39,7 @@ fn rate(response: &ProviderResponse, code: &str) -> Option<RateQuote> {
     rates.find(|rate| rate.currency.code() == code).cloned()
 }
 
-/// Returns the reason for which a currency is skipped.
+/// Returns the reason why a currency is skipped.
 fn reason(response: &ProviderResponse, code: &str) -> String {
     let mut skipped = response.skipped_rates.iter();
     let skipped = skipped.find(|skipped| skipped.subject.code() == code);
@@ -91,7 +91,7 @@ fn a_rate_is_bitcoins_price_in_the_currency_divided_by_its_price_in_dollars() {
 }
 
 #[test]
-fn the_first_coin_with_a_price_in_both_currencies_replaces_bitcoin() {
+fn without_bitcoins_price_the_first_coin_with_both_prices_is_used() {
     let dollars = ("USD", Some("2"), None);
     let bitcoin: [&[Sent]; 4] = [
         &[],
@@ -156,7 +156,7 @@ fn a_currency_without_a_usable_price_is_skipped_with_the_reason_of_bitcoin() {
 }
 
 #[test]
-fn a_change_is_unknown_if_one_of_the_two_is_unknown_or_impossible() {
+fn a_rate_has_no_change_if_a_change_of_the_coin_is_unknown_or_impossible() {
     for dialect in dialects() {
         for (in_dollars, in_euros) in [
             (None, Some("1")),
@@ -176,7 +176,7 @@ fn a_change_is_unknown_if_one_of_the_two_is_unknown_or_impossible() {
 }
 
 #[test]
-fn every_coin_in_every_currency_takes_little_of_the_longest_body() {
+fn a_response_with_every_coin_has_at_most_3_kb_per_currency() {
     let codes = ["USD"]
         .into_iter()
         .chain(CURRENCIES.iter().map(|currency| currency.code));
@@ -210,12 +210,12 @@ fn every_coin_in_every_currency_takes_little_of_the_longest_body() {
     assert!(body.len() < bound, "{} bytes", body.len());
 }
 
-/// Positive prices of any size that a provider may send, as JSON.
+/// Generates the JSON of positive prices of any size that a provider could send.
 fn price() -> impl Strategy<Value = String> {
     "[1-9][0-9]{0,17}e-?[0-4]?[0-9]"
 }
 
-/// JSON that is not a positive price.
+/// Generates JSON that is not a positive price, or none.
 fn unusable() -> impl Strategy<Value = Option<&'static str>> {
     const UNUSABLE: [&str; 10] = [
         "null", "0", "-1", "\"NaN\"", "true", "[]", "{}", "1e126", "\"\"", "1e-131",
@@ -239,14 +239,14 @@ proptest! {
             let euros = decimal(&euros);
             let product = rate.value.multiplied_by(&decimal(&dollars)).unwrap();
             let error = product.minus(&euros).unwrap();
-            // One unit in the last of 38 digits, in each of the two operations.
+            // The division and the multiplication each round to 38 digits.
             let bound = euros.multiplied_by(&decimal("2e-37")).unwrap();
             prop_assert!(error <= bound && decimal("0").minus(&error).unwrap() <= bound);
         }
     }
 
     #[test]
-    fn a_coin_grows_in_a_currency_by_its_growth_in_dollars_and_that_of_the_rate(
+    fn the_growth_in_a_currency_is_the_growth_in_dollars_times_that_of_the_rate(
         in_dollars in -9_999..100_000_i32,
         in_euros in -9_999..100_000_i32,
     ) {

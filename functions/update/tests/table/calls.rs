@@ -25,7 +25,7 @@ impl Setup {
         Self { table, proxy }
     }
 
-    /// Runs once, with prices of the current second.
+    /// Runs once. The provider's times are the time of the run.
     async fn run(&self) -> RunOutcome {
         let base = provider(2, 300, 0).await;
         let config = ClientConfig::emulator(self.proxy.endpoint());
@@ -50,15 +50,15 @@ impl Setup {
             assert_eq!(price.price.to_string(), "2");
             assert_eq!(price.last_updated, at(300));
         }
-        let noted = status(&self.table.store()).await;
-        assert_eq!(noted.newest_price, Some(at(300)));
+        let recorded = status(&self.table.store()).await;
+        assert_eq!(recorded.newest_price, Some(at(300)));
         self.proxy.take_calls()
     }
 }
 
-/// Returns the expected calls of a run: the reads of the status and of the rates, this number of
-/// transactions of all values, this number of transactions of one value, and one write of the
-/// status.
+/// Returns the expected calls of a run: the reads of the status and of the rates, the writes, and
+/// one write of the status. A transaction has all prices and rates. A pair is a transaction of one
+/// price or rate with its sample.
 fn calls(transactions: usize, pairs: usize) -> Vec<Call> {
     let mut calls = vec![Call::GetItem, Call::BatchGetItem];
     calls.extend(vec![Call::Transaction; transactions]);
@@ -126,7 +126,7 @@ async fn a_superseded_rate_does_not_affect_the_others() {
 }
 
 #[tokio::test]
-async fn nothing_is_written_one_by_one_if_all_values_are_superseded() {
+async fn if_all_prices_and_rates_are_superseded_none_is_written_by_itself() {
     let setup = Setup::start().await;
     setup.calls_of_a_whole_run().await;
     let store = setup.table.store();

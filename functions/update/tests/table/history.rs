@@ -1,4 +1,4 @@
-//! The slot of a run, repeated runs, and the first run over a table of an earlier version.
+//! The history slot of a run, repeated runs, and the first run over a table of an earlier version.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::overlap::{VALUES, at, histories, prices, provider, rates, run_by, sta
 use crate::paced::{Pace, Way};
 use crate::table::{TABLE, Table};
 
-/// Returns an event of the schedule, planned at this second after the start.
+/// Returns an event of the schedule, planned this number of seconds after the start.
 fn event(planned: i64) -> String {
     json!({"source": "aws.scheduler", "scheduledTime": at(planned), "attempt": "1"}).to_string()
 }
@@ -26,7 +26,7 @@ async fn items(table: &Table) -> BTreeMap<String, Item> {
         .collect()
 }
 
-/// Returns the samples of a coin as texts. Asserts that all coins and currencies have the same.
+/// Returns the samples of a coin as text. Asserts that all coins and currencies have equal samples.
 async fn samples(table: &Table) -> Vec<(Slot, String)> {
     let mut histories = histories(&table.store()).await;
     assert_eq!(histories.len(), VALUES);
@@ -58,8 +58,9 @@ async fn all_attempts_at_one_event_share_a_slot_whose_first_sample_stays() {
 }
 
 #[tokio::test]
-async fn without_a_planned_time_the_slot_is_the_current_one() {
+async fn without_a_usable_planned_time_the_slot_is_the_current_slot() {
     let provider = provider(1, 0, 0).await;
+    // The last two events are planned too early and too late for a run at second 301.
     for event in ["{}", "null", &event(301 - 901), &event(301 + 61)] {
         let table = Table::create().await;
         let updater = updater(&provider, table.store(), Pace::Free, Way::Together, || {
@@ -90,7 +91,7 @@ async fn consecutive_events_fill_consecutive_slots() {
 }
 
 #[tokio::test]
-async fn a_repeated_run_changes_nothing_in_either_way() {
+async fn a_repeated_run_changes_nothing_in_either_way_of_writing() {
     let provider = provider(1, 0, 0).await;
     let table = Table::create().await;
     let mut before = None;
@@ -105,8 +106,8 @@ async fn a_repeated_run_changes_nothing_in_either_way() {
         let mut items = items(&table).await;
         let status = items.len();
         items.retain(|key, _| !key.contains("STATUS"));
-        // Each coin and currency has an item with its value and an item with an hour of samples.
-        // The status is one more item.
+        // Each coin and currency has an item for its price or rate, and an item for an hour of
+        // samples. The status is one more item.
         assert_eq!((items.len(), status), (2 * VALUES, 2 * VALUES + 1));
         if let Some(before) = before {
             assert_eq!(items, before);
@@ -120,7 +121,7 @@ async fn the_first_run_over_the_table_of_an_earlier_version_stores_everything() 
     let provider = provider(2, 300, 0).await;
     for way in Way::ALL {
         let table = Table::create().await;
-        // The items as the update wrote them before it knew volumes, samples and rates.
+        // The earlier version wrote such items, without volumes, samples and rates.
         for coin in COINS {
             put(
                 &table,

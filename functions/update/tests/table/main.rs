@@ -1,4 +1,4 @@
-//! Whole runs that write to a real DynamoDB engine: concurrent, delayed and interrupted runs.
+//! Whole runs that write to a DynamoDB emulator: concurrent, delayed and interrupted runs.
 
 #![cfg(test)]
 
@@ -11,6 +11,6 @@ mod properties;
 #[allow(dead_code, reason = "some faults are only for the calls of the API")]
 #[path = "../../../api/tests/process/proxy.rs"]
 mod proxy;
-// The DynamoDB engine of the store's own tests.
+// The DynamoDB emulator of the store's tests.
 #[path = "../../../shared/tests/store/table.rs"]
 mod table;

@@ -1,5 +1,5 @@
-//! Overlapping, delayed and interrupted runs: no order of writes replaces a price or a rate by an
-//! older one, and no subset of the writes leaves a wrong status or half of a price and its sample.
+//! Overlapping, delayed and interrupted runs. No order of writes replaces a price or a rate by an
+//! older one. After an interrupted run, the status is correct, and each new price has its sample.
 
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
@@ -143,8 +143,8 @@ async fn stored(store: &Store) -> (Vec<Price>, Vec<Rate>, Vec<Samples>) {
     (prices, rates, histories(store).await)
 }
 
-/// Returns for each coin and each currency, in the order of the catalogue, whether its value is the
-/// new one: 2, not 1. Asserts that each value has the times of its own run.
+/// Returns for each coin and each currency whether its value is 2 (of the new run) and not 1 (of
+/// the old run). Asserts that each value has the times of its run.
 async fn new_values(store: &Store) -> Vec<bool> {
     let is_new = |value: &Decimal, last_updated, fetched_at| {
         let found = (value.to_string(), last_updated, fetched_at);
@@ -199,7 +199,7 @@ async fn two_concurrent_runs_end_in_the_newer_prices_in_any_order_of_writes() {
             assert_eq!(rate.value.to_string(), "2", "seed {seed}: {rate:?}");
             assert_eq!(rate.last_updated, at(60));
         }
-        // The first run's sample of a slot stays.
+        // Both runs have the same slot, which keeps its first sample.
         for samples in histories(&store).await {
             let samples: Vec<_> = samples.into_iter().collect();
             assert_eq!(samples.len(), 1, "seed {seed}");
@@ -232,14 +232,14 @@ async fn a_run_that_is_delayed_by_minutes_replaces_no_price_that_was_fetched_lat
             gate.add_permits(1_000);
             (stored(&store).await, status(&store).await)
         };
-        let (outcome, (before, noted)) = tokio::join!(run(&delayed), meanwhile);
+        let (outcome, (before, recorded)) = tokio::join!(run(&delayed), meanwhile);
 
         assert_eq!(outcome.stored, []);
         assert_eq!(outcome.skipped.len(), COINS.len());
         assert_eq!(outcome.rates.len(), 0);
         assert_eq!(stored(&store).await, before);
-        assert_eq!(noted.newest_price, Some(at(300)));
-        assert_eq!(status(&store).await, noted);
+        assert_eq!(recorded.newest_price, Some(at(300)));
+        assert_eq!(status(&store).await, recorded);
     }
 }
 
@@ -266,7 +266,7 @@ async fn a_provider_whose_times_are_earlier_takes_over_after_15_minutes() {
 }
 
 #[tokio::test]
-async fn a_run_whose_prices_are_all_older_than_the_stored_ones_succeeds_and_changes_no_price() {
+async fn a_run_with_only_older_prices_succeeds_and_changes_no_price() {
     let new = provider(2, 300, 0).await;
     let old = provider(1, 0, 0).await;
     for way in Way::ALL {
@@ -274,7 +274,7 @@ async fn a_run_whose_prices_are_all_older_than_the_stored_ones_succeeds_and_chan
         let store = table.store();
         let punctual = updater(&new, table.store(), random(1), way, || at(305));
         assert_eq!(run(&punctual).await.error, None);
-        let (before, noted) = (stored(&store).await, status(&store).await);
+        let (before, recorded) = (stored(&store).await, status(&store).await);
 
         let delayed = updater(&old, table.store(), random(2), way, || at(5));
         let lagging = updater(&old, table.store(), random(3), way, || at(905));
@@ -288,7 +288,7 @@ async fn a_run_whose_prices_are_all_older_than_the_stored_ones_succeeds_and_chan
             assert_eq!(stored(&store).await, before);
             let expected = UpdateStatus {
                 last_attempt: attempt,
-                ..noted.clone()
+                ..recorded.clone()
             };
             assert_eq!(status(&store).await, expected);
         }
@@ -314,7 +314,7 @@ async fn a_run_that_ends_between_two_writes_leaves_whole_values_and_the_old_stat
         let store = table.store();
         let before = updater(&old, table.store(), random(1), way, || at(5));
         assert_eq!(run(&before).await.error, None);
-        let noted = status(&store).await;
+        let recorded = status(&store).await;
 
         let stops = Pace::StopsAfter(AtomicUsize::new(writes));
         let cut = updater(&new, table.store(), stops, way, || at(305));
@@ -333,7 +333,7 @@ async fn a_run_that_ends_between_two_writes_leaves_whole_values_and_the_old_stat
             () = cut_short => {}
         }
 
-        // Each value is as before, or new together with its sample.
+        // Each price or rate is either unchanged, or new and has a new sample.
         let (first, second) = (Slot::of(at(5)), Slot::of(at(305)));
         let histories = histories(&store).await;
         let half_way = new_values(&store).await;
@@ -347,7 +347,7 @@ async fn a_run_that_ends_between_two_writes_leaves_whole_values_and_the_old_stat
             };
             assert_eq!(slots, expected);
         }
-        assert_eq!(status(&store).await, noted);
+        assert_eq!(status(&store).await, recorded);
 
         let again = updater(&new, table.store(), random(2), way, || at(306));
         assert_eq!(run(&again).await.error, None);

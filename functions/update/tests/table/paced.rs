@@ -1,4 +1,4 @@
-//! A store that controls when each call takes place.
+//! A store that delays its calls, so that a test controls the order of the calls.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -20,7 +20,7 @@ use tokio::time::Instant;
 pub(crate) enum Way {
     /// In one transaction, if possible.
     Together,
-    /// One by one: transactions are refused.
+    /// One by one, because the store refuses the transaction with all prices.
     OneByOne,
 }
 
@@ -32,15 +32,15 @@ impl Way {
 pub(crate) enum Pace {
     /// No delay.
     Free,
-    /// A random number of turns for other tasks.
+    /// A random number of yields to other tasks.
     Random(Mutex<fastrand::Rng>),
-    /// A wait for a permit.
+    /// Until the test adds permits.
     Held(Semaphore),
     /// No delay for this number of writes. All further writes wait forever.
     StopsAfter(AtomicUsize),
 }
 
-/// A store whose calls wait for its pace.
+/// A store whose calls are delayed by its pace.
 #[derive(Clone)]
 pub(crate) struct Paced {
     pub(crate) store: Store,
@@ -49,21 +49,21 @@ pub(crate) struct Paced {
 }
 
 impl Paced {
-    async fn turn(&self) {
+    async fn delay(&self) {
         match &*self.pace {
             Pace::Free => {}
             Pace::Random(random) => {
-                let turns = random.lock().unwrap().u8(0..40);
-                for _ in 0..turns {
+                let yields = random.lock().unwrap().u8(0..40);
+                for _ in 0..yields {
                     tokio::task::yield_now().await;
                 }
             }
             Pace::Held(gate) => drop(gate.acquire().await.unwrap()),
             Pace::StopsAfter(left) => {
-                let took = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+                let is_left = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
                     left.checked_sub(1)
                 });
-                if took.is_err() {
+                if is_left.is_err() {
                     std::future::pending::<()>().await;
                 }
             }
@@ -83,7 +83,7 @@ impl WithDeadline for Paced {
 impl StatusStore for Paced {
     async fn update_status(&self) -> Result<Option<UpdateStatus>, StoreError> {
         if !matches!(*self.pace, Pace::StopsAfter(_)) {
-            self.turn().await;
+            self.delay().await;
         }
         self.store.update_status().await
     }
@@ -91,12 +91,12 @@ impl StatusStore for Paced {
 
 impl UpdateStore for Paced {
     async fn put_price(&self, price: &Price, slot: Slot) -> Result<Stored, StoreError> {
-        self.turn().await;
+        self.delay().await;
         self.store.put_price(price, slot).await
     }
 
     async fn put_rate(&self, rate: &Rate, slot: Slot) -> Result<Stored, StoreError> {
-        self.turn().await;
+        self.delay().await;
         self.store.put_rate(rate, slot).await
     }
 
@@ -111,7 +111,7 @@ impl UpdateStore for Paced {
                 operation: "TransactWriteItems",
             });
         }
-        self.turn().await;
+        self.delay().await;
         self.store.put_run(prices, rates, slot).await
     }
 
@@ -120,17 +120,17 @@ impl UpdateStore for Paced {
     }
 
     async fn record_success(&self, run: &UpdateSuccess) -> Result<(), StoreError> {
-        self.turn().await;
+        self.delay().await;
         self.store.record_success(run).await
     }
 
     async fn record_superseded(&self, started_at: Timestamp) -> Result<(), StoreError> {
-        self.turn().await;
+        self.delay().await;
         self.store.record_superseded(started_at).await
     }
 
     async fn record_failure(&self, run: &UpdateFailure) -> Result<(), StoreError> {
-        self.turn().await;
+        self.delay().await;
         self.store.record_failure(run).await
     }
 }

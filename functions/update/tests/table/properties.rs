@@ -1,5 +1,5 @@
-//! The rule by which a price or a rate is stored, on a real table: the result depends neither on
-//! the way nor on the order of the writes.
+//! Property tests of the rule by which a stored price or rate refuses a new one, on a table of the
+//! emulator.
 
 use std::sync::Arc;
 
@@ -19,18 +19,18 @@ use crate::overlap::{at, histories, prices, rates};
 use crate::paced::{Pace, Paced, Way};
 use crate::table::Table;
 
-/// The maximum number of coins in a case.
+/// The maximum number of coins in a generated case.
 const COINS: usize = 5;
 
 /// Seconds for which a stored price refuses earlier times: 15 minutes.
 const HOLD: i64 = 900;
 
-/// Times of fetches, often equal or about 15 minutes apart.
+/// Generates times of fetches, often equal or about 15 minutes apart.
 fn fetched() -> impl Strategy<Value = i64> {
     prop::sample::select(vec![10, 11, HOLD + 9, HOLD + 10, HOLD + 11])
 }
 
-/// Prices of different coins, often with equal times.
+/// Generates prices of different coins, often with equal times.
 fn some_prices() -> impl Strategy<Value = Vec<Price>> {
     let is_present = prop::bool::weighted(0.8);
     let price = (is_present, 0..3_i64, fetched(), 1..1_000_u32);
@@ -46,7 +46,7 @@ fn some_prices() -> impl Strategy<Value = Vec<Price>> {
     })
 }
 
-/// Rates of different currencies, often with equal times.
+/// Generates rates of different currencies, often with equal times.
 fn some_rates() -> impl Strategy<Value = Vec<Rate>> {
     let rate = (prop::bool::weighted(0.8), 0..3_i64, fetched(), 1..1_000_u32);
     proptest::collection::vec(rate, CURRENCIES.len()).prop_map(|rates| {
@@ -77,8 +77,7 @@ fn price_of(symbol: Symbol, price: u32, updated: i64, fetched: i64) -> Price {
     }
 }
 
-/// Writes of one coin's price in their order, each with a provider's time and a time of the
-/// fetch.
+/// Generates prices of one coin in the order in which they are written. Their times have any order.
 fn writes() -> impl Strategy<Value = Vec<Price>> {
     let write = (0..2_000_i64, prop_oneof![0..5_i64, 0..2_000_i64]);
     proptest::collection::vec(write, 1..12).prop_map(|writes| {
@@ -107,7 +106,7 @@ async fn fill(store: &impl UpdateStore, before: &[Price], rates: &[Rate]) {
     }
 }
 
-/// Makes the writes. Returns the result of each, and the stored prices after all of them.
+/// Writes the prices in order. Returns the result of each write, and then the stored prices.
 async fn write_all(store: &Store, writes: &[Price]) -> (Vec<Stored>, Vec<Price>) {
     let mut results = Vec::new();
     for write in writes {
@@ -183,7 +182,7 @@ proptest! {
     }
 
     #[test]
-    fn no_order_of_writes_replaces_a_later_fetch_and_any_time_is_corrected_after_15_minutes(
+    fn no_write_replaces_a_later_fetch_and_any_time_is_corrected_after_15_minutes(
         writes in writes(),
         last_updated in 0..5_000_i64,
     ) {
@@ -191,7 +190,7 @@ proptest! {
             let table = Table::create().await;
             let last = price_of(bitcoin(), 1_000_000, last_updated, 2_000 + HOLD);
             let (results, stored) = write_all(&table.store(), &writes).await;
-            // The provider's clock is corrected, or another provider takes over.
+            // This price has any time, as after the correction of a provider's clock.
             let corrected = table.store().put_price(&last, Slot::of(last.fetched_at)).await;
             assert_eq!(corrected, Ok(Stored::Stored));
             (results, stored)
