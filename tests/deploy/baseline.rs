@@ -214,7 +214,9 @@ impl FinishedDeploy {
 async fn a_recorded_difference_stops_no_later_deploy_until_it_changes() {
     let first = Deploy::with_drift(&[], &[SCHEDULE]).run().await;
     assert_outcome(&first.run, 0, "deployed");
-    first.assert_says("recorded as the baseline, which later deploys do not count as drift (1):");
+    first.assert_says(
+        "recorded as the baseline: later deploys do not count these differences as drift (1):",
+    );
     first.assert_says(
         "  Schedule (AWS::Scheduler::Schedule) /Order: sorted in the template, reversed now",
     );
@@ -249,7 +251,9 @@ async fn a_recorded_difference_stops_no_later_deploy_until_it_changes() {
         Deploy::with_drift(&[another], &[]).with_responses(&bucket_with_record(&second.record()));
     let third = third.run().await;
     assert_outcome(&third.run, 1, "failed");
-    third.assert_says("nothing was deployed: changed outside the stack: Schedule");
+    third.assert_says(
+        "nothing was deployed: these resources were changed outside the stack: Schedule",
+    );
     assert!(third.endpoint.requests("ExecuteChangeSet").is_empty());
 }
 
@@ -284,7 +288,7 @@ async fn a_difference_that_the_deployment_does_not_explain_stops_the_next_deploy
         assert_eq!(found[0]["logicalId"], after[0].logical_id, "{after:?}");
         if list == "changedMeanwhile" {
             deployed.assert_says(
-                "warning: differences that arose during the deployment, which the next deploy reports as drift: ",
+                "warning: differences that arose during the deployment; the next deploy reports them as drift: ",
             );
         }
 
@@ -292,7 +296,7 @@ async fn a_difference_that_the_deployment_does_not_explain_stops_the_next_deploy
             Deploy::with_drift(&after, &[]).with_responses(&bucket_with_record(&deployed.record()));
         let next = next.run().await;
         assert_outcome(&next.run, 1, "failed");
-        next.assert_says("nothing was deployed: changed outside the stack: ");
+        next.assert_says("nothing was deployed: these resources were changed outside the stack: ");
     }
 }
 
@@ -400,6 +404,6 @@ async fn drift_and_plan_report_baseline_differences_separately_from_drift() {
     let planned = xtask::run(&[&plan[..], &target].concat(), &[]).await;
     assert_outcome(&planned, 1, "failed");
     assert!(planned.stderr.contains(message), "{}", planned.stderr);
-    let words = "nothing was deployed: changed outside the stack: Queue\n";
+    let words = "nothing was deployed: these resources were changed outside the stack: Queue\n";
     assert!(planned.stderr.contains(words), "{}", planned.stderr);
 }

@@ -61,7 +61,10 @@ async fn an_empty_table_does_not_replace_a_deleted_one() {
     ministack.delete_table("crypto-watch-data-dev").await;
     let reverted = "crypto-watch-data-dev was deleted, and the revert would create an empty table";
     for (more, words) in [
-        (&["--yes"][..], "changed outside the stack: Table"),
+        (
+            &["--yes"][..],
+            "these resources were changed outside the stack: Table",
+        ),
         (&["--yes", "--on-drift", "revert"], reverted),
     ] {
         let stopped = deploy(&ministack, "dev", &feed_url, more).await;

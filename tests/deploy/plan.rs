@@ -204,8 +204,7 @@ async fn an_edited_plan_is_refused_with_the_reason_and_deploys_nothing() {
 
     let rollback = json!({"function": "crypto-watch-api-dev", "live": "3", "deployed": "4"});
     let edit = |plan: &mut Value| plan["trafficToRestore"] = json!([rollback]);
-    let words =
-        "trafficToRestore in the plan differs from the rollbacks in effect: [crypto-watch-api-dev";
+    let words = "trafficToRestore in the plan differs from the rollbacks in effect; in the plan: [crypto-watch-api-dev";
     saved.assert_edit_refused(&ministack, edit, words).await;
 
     let edit = |plan: &mut Value| plan["createdAt"] = "2026-01-15T10:30:00Z".into();

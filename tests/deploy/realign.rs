@@ -181,7 +181,7 @@ async fn a_realigned_stack_stays_realigned_if_other_drift_stops_the_deploy() {
     assert_says(&stopped, ": realigned");
     assert_says(
         &stopped,
-        "nothing was deployed: changed outside the stack: UpdateDeadLetters\n",
+        "nothing was deployed: these resources were changed outside the stack: UpdateDeadLetters\n",
     );
     assert_eq!(rolled_back.live_version().await, "1");
     let alias = rolled_back.alias().await;
@@ -287,7 +287,7 @@ async fn a_plan_with_realign_only_realigns_and_the_next_plan_deploys() {
     assert_outcome(&stopped, 1, "failed");
     assert_says(
         &stopped,
-        "nothing was deployed: changed outside the stack: UpdateDeadLetters\n",
+        "nothing was deployed: these resources were changed outside the stack: UpdateDeadLetters\n",
     );
     rolled_back.ministack.change_queue(&queue, 1_209_600).await;
     let deployed = second.deploy(&rolled_back).await;

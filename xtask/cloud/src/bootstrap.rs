@@ -18,12 +18,14 @@ use xtask::output;
 
 use crate::aws::Aws;
 use crate::confirm::Question;
-use crate::deploy::change_set::{self, Drifted, Target};
+use crate::deploy::change_set::{self, DriftTreatment, Target};
 use crate::deploy::changes::Change;
 use crate::deploy::context::{self, Consent, Context, NOTHING_DEPLOYED, Phase, PlanOptions};
 use crate::deploy::events::ChangeSetEvent;
 use crate::deploy::execute;
-use crate::deploy::plan::{self, Security, Summary};
+use crate::deploy::plan::{self, Security};
+use crate::deploy::prepare_stack;
+use crate::deploy::summary::Summary;
 use crate::identity::Identity;
 use crate::interrupt::Interrupt;
 use crate::report::Report;
@@ -83,7 +85,7 @@ fn context(
         identity,
         settings,
         commit: None,
-        options: PlanOptions::of_bootstrap_stack(Consent::new(yes)),
+        options: PlanOptions::for_bootstrap_stack(Consent::new(yes)),
         interrupt: Interrupt::listen(|| -> Infallible {
             output::progress(
                 "stopped at once: a change set may still exist; the next deploy removes it",
@@ -100,12 +102,13 @@ async fn deploy(context: &Context<'_>, target: &Target) -> anyhow::Result<Output
     let name = change_set::unique_name("deploy");
     let planned = async {
         let allowed = context.options.allowed();
-        let admitted = plan::admit(context, &target.stack, allowed, Phase::Planning).await?;
+        let prepared =
+            prepare_stack::prepare(context, &target.stack, allowed, Phase::Planning).await?;
         let confirmed = async {
             let client = context.cloudformation();
-            let (operation, stays) = (admitted.operation, Drifted::Stays);
-            let change_set = change_set::create(&client, target, operation, stays, &name).await?;
-            plan::show(&target.stack, change_set.as_ref(), context.report)?;
+            let (operation, keep) = (prepared.operation, DriftTreatment::Keep);
+            let change_set = change_set::create(&client, target, operation, keep, &name).await?;
+            plan::show_changes(&target.stack, change_set.as_ref(), context.report)?;
             let Some(change_set) = change_set else {
                 return Ok(None);
             };
@@ -113,8 +116,9 @@ async fn deploy(context: &Context<'_>, target: &Target) -> anyhow::Result<Output
             security.show();
             output::progress(Summary {
                 changes: change_set.changes.iter().collect(),
-                security: &security,
-                restored: 0,
+                grants: &security.grants,
+                weakened: security.weakened.len(),
+                restored_aliases: 0,
                 commit: None,
             });
             // These stacks decide on the environment's security, so `y` is not enough.
@@ -123,10 +127,10 @@ async fn deploy(context: &Context<'_>, target: &Target) -> anyhow::Result<Output
             context.confirm(&question, NOTHING_DEPLOYED).await?;
             Ok(Some(change_set))
         };
-        context.run(admitted.phase, confirmed).await
+        context.run(prepared.phase, confirmed).await
     };
     let planned = Box::pin(planned).await;
-    let planned = plan::or_discard(context, [&*target.stack], &name, planned).await?;
+    let planned = plan::discard_on_failure(context, [&*target.stack], &name, planned).await?;
     if let Some(change_set) = planned {
         execute::execute_or_discard(context, change_set).await?;
     }
@@ -240,7 +244,7 @@ pub(crate) fn boundary_creation() -> Change {
     Change::added(resource_type, logical_id)
 }
 
-/// Shows the creation of the boundary, as [`plan::show`] shows a change set.
+/// Shows the creation of the boundary, as [`plan::show_changes`] shows a change set.
 pub(crate) fn show_boundary_creation(
     missing: Option<&Target>,
     report: &Report,
@@ -284,9 +288,9 @@ async fn try_to_create_boundary(context: &Context<'_>, target: &Target) -> anyho
         replace_failed_stack: true,
         can_ask: false,
     };
-    let admitted = plan::admit(context, &target.stack, allowed, Phase::Changing).await?;
+    let prepared = prepare_stack::prepare(context, &target.stack, allowed, Phase::Changing).await?;
     let environment = context.environment();
-    if admitted.operation == Operation::Update {
+    if prepared.operation == Operation::Update {
         // Another deploy has created the boundary since the check.
         return match check_boundary(&context.aws, environment, false).await? {
             None => Ok(()),
@@ -295,8 +299,8 @@ async fn try_to_create_boundary(context: &Context<'_>, target: &Target) -> anyho
     }
     let client = context.cloudformation();
     let name = change_set::unique_name("boundary");
-    let (create, stays) = (Operation::Create, Drifted::Stays);
-    let created = change_set::create(&client, target, create, stays, &name).await?;
+    let (create, keep) = (Operation::Create, DriftTreatment::Keep);
+    let created = change_set::create(&client, target, create, keep, &name).await?;
     if let Some(change_set) = created {
         execute::execute_or_discard(context, change_set).await?;
     }

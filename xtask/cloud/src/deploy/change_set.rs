@@ -22,8 +22,8 @@ use crate::stack::{self, name_taken, operation_events, template};
 
 /// Time limit of the creation of a change set; AWS needs seconds.
 const CREATION_LIMIT: Duration = Duration::from_mins(5);
-/// Time limit of the deletion of a change set. CloudFormation refuses the deletion during
-/// the creation.
+/// Time limit of the deletion of a change set. CloudFormation refuses the deletion while it creates the
+/// change set.
 const DELETION_LIMIT: Duration = Duration::from_mins(2);
 
 /// The desired state of a stack.
@@ -33,8 +33,8 @@ pub(crate) struct Target {
     pub(crate) template: String,
     pub(crate) template_sha256: Sha256Digest,
     pub(crate) tags: Tags,
-    /// CloudFormation's role. If absent, CloudFormation keeps the stack's role, or uses
-    /// the caller's permissions.
+    /// CloudFormation's role. If absent, CloudFormation keeps the role of the existing stack, or uses the
+    /// caller's permissions.
     pub(crate) role_arn: Option<String>,
 }
 
@@ -77,26 +77,26 @@ pub(crate) fn unique_name(command: &str) -> String {
 
 /// The treatment of drift by a change set.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Drifted {
-    /// Drift stays unless the template changes the property.
+pub(crate) enum DriftTreatment {
+    /// A drifted property keeps its value unless the template changes the property.
     #[default]
-    Stays,
+    Keep,
     /// Drifted resources return to the template.
-    IsReverted,
+    Revert,
 }
 
-/// Creates a change set. Returns `None` if the stack would not change; no change set is
-/// left then.
+/// Creates a change set. If the stack would not change, discards the change set and returns `None`.
 pub(crate) async fn create(
     client: &Client,
     target: &Target,
     operation: Operation,
-    drifted: Drifted,
+    drift_treatment: DriftTreatment,
     name: &str,
 ) -> anyhow::Result<Option<ChangeSet>> {
     let creates = operation == Operation::Create;
     // Only an update can revert drift: before its creation, a stack has no template.
-    let mode = (!creates && drifted == Drifted::IsReverted).then_some(DeploymentMode::RevertDrift);
+    let mode = (!creates && drift_treatment == DriftTreatment::Revert)
+        .then_some(DeploymentMode::RevertDrift);
     let tags = target.tags.list().into_iter();
     let answer = client
         .create_change_set()
@@ -109,8 +109,8 @@ pub(crate) async fn create(
         .capabilities(Capability::CapabilityNamedIam)
         .set_role_arn(target.role_arn.clone())
         .set_deployment_mode(mode)
-        // A failed creation leaves retained resources, such as the table with its data.
-        // The next creation imports them instead of failing because of the names.
+        // A failed creation leaves retained resources, such as the table with its data. The next creation
+        // imports them; otherwise, it would fail because their names are taken.
         .import_existing_resources(creates)
         .set_tags(Some(
             tags.map(|tag| Tag::builder().key(tag.key).value(tag.value).build())
@@ -120,24 +120,24 @@ pub(crate) async fn create(
         .await
         .explained(format_args!("create a change set for {}", target.stack))?;
     let id = answer.id.unwrap_or_default();
-    let described = settled(client, &target.stack, &id).await?;
+    let described = wait_until_created(client, &target.stack, &id).await?;
     let disappeared = || format!("the change set {id} no longer exists");
     let mut described = described.with_context(disappeared)?;
-    // Emulators omit these fields.
+    // Emulators leave these fields empty.
     described.change_set_id = Some(id.clone());
     described.change_set_name = Some(name.to_owned());
     described.stack_id = answer.stack_id;
     if described.status == Some(ChangeSetStatus::CreateComplete) {
-        let opened = open(client, target, operation, described).await?;
-        return Ok(Some(opened));
+        let created = from_description(client, target, operation, described).await?;
+        return Ok(Some(created));
     }
     let reason = described.status_reason.unwrap_or_default();
     if says_nothing_changes(&reason) {
         discard(client, &target.stack, name).await?;
         return Ok(None);
     }
-    // The status reason is vague. The events name the failure; they must be read before the change
-    // set is deleted, because they are deleted with it.
+    // The status reason is vague; the events name the failure. They must be read now, because they are
+    // deleted together with the change set.
     let failures = operation_events::of_change_set(client, &id).await;
     let reason = failures.describe_or(&reason);
     let failure = Failure::new(format!(
@@ -151,9 +151,9 @@ pub(crate) async fn create(
     .into())
 }
 
-/// Converts a description to a change set, with the values of the properties. The deployed and the
-/// rendered template provide the values that CloudFormation omits.
-pub(crate) async fn open(
+/// Converts CloudFormation's description. The deployed and the rendered template provide the property
+/// values that the description lacks.
+pub(crate) async fn from_description(
     client: &Client,
     target: &Target,
     operation: Operation,
@@ -173,9 +173,9 @@ pub(crate) async fn open(
     })
 }
 
-/// Waits until a change set is created, and describes it with all its changes. `None` if it does
-/// not exist.
-pub(crate) async fn settled(
+/// Waits until a change set is created, and describes it with all its changes. Returns `None` if the
+/// change set does not exist.
+pub(crate) async fn wait_until_created(
     client: &Client,
     stack: &str,
     id: &str,
@@ -216,13 +216,12 @@ fn says_nothing_changes(reason: &str) -> bool {
 }
 
 impl ChangeSet {
-    /// Returns true if the change set creates its stack.
     pub(crate) fn creates(&self) -> bool {
         self.operation == Operation::Create
     }
 
-    /// Describes the new stack before its change set is executed.
-    pub(crate) fn only_planned(&self, region: &str) -> String {
+    /// Explains the empty stack that exists until the change set of a new stack is executed.
+    pub(crate) fn note_on_empty_stack(&self, region: &str) -> String {
         format!(
             "{name} is an empty stack in REVIEW_IN_PROGRESS until the plan is executed; to remove the plan, run `aws cloudformation delete-stack --region {region} --stack-name {name}`",
             name = self.stack
@@ -230,8 +229,8 @@ impl ChangeSet {
     }
 }
 
-/// Deletes a change set, if it exists, and the empty stack that the first change set of a
-/// new stack creates, unless another change set waits in that stack.
+/// Deletes a change set if it exists. The first change set of a new stack has created an empty stack, which
+/// is also deleted unless it has another change set.
 pub(crate) async fn discard(client: &Client, stack: &str, name: &str) -> anyhow::Result<()> {
     let Some(existing) = stack::describe(client, stack).await? else {
         return Ok(());
@@ -240,20 +239,20 @@ pub(crate) async fn discard(client: &Client, stack: &str, name: &str) -> anyhow:
     if !existing.is_only_planned() {
         return Ok(());
     }
-    let waiting = client
+    let change_sets = client
         .list_change_sets()
         .stack_name(&existing.id)
         .send()
         .await
         .explained(format_args!("list the change sets of {stack}"))?;
-    let mut others = waiting.summaries().iter();
+    let mut others = change_sets.summaries().iter();
     if others.any(|other| other.change_set_name() != Some(name)) {
         return Ok(());
     }
     stack::delete_empty(client, &existing).await
 }
 
-/// Deletes a change set, if it exists, as soon as CloudFormation allows that.
+/// Deletes a change set if it exists, as soon as CloudFormation allows the deletion.
 async fn delete(client: &Client, stack: &stack::Stack, name: &str) -> anyhow::Result<()> {
     let what = format_args!("deleting a change set of {}", stack.name);
     polling::wait(DELETION_LIMIT, what, async || {

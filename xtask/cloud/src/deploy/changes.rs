@@ -1,9 +1,7 @@
-//! The changes of a change set as text and as JSON, with the values of the properties before and
-//! after.
+//! The changes of a change set as text and as JSON, with the values of the properties before and after.
 //!
-//! CloudFormation returns these values for a change in place, except large values. It returns no
-//! values for a new resource, and some emulators return none at all. The deployed and the rendered
-//! template provide the missing values.
+//! CloudFormation returns these values only for a change in place, and truncates large values. Some
+//! emulators return no values. The deployed and the rendered template provide the missing values.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -24,11 +22,11 @@ const TRUNCATED: &str = "(Truncated-Signature):";
 /// CloudFormation's placeholder for a value that is unknown until the execution.
 const KNOWN_AFTER_APPLY: &str = "{{changeSet:KNOWN_AFTER_APPLY}}";
 
-/// Maximum number of characters of a value that are shown as text.
+/// Maximum number of characters of a value that the text form shows.
 const MAX_SHOWN: usize = 240;
-/// Characters that are shown of the end of a longer value.
+/// The number of these characters that come from the end of a longer value.
 const SHOWN_END: usize = 60;
-/// Maximum number of bytes of two values on one line.
+/// Maximum number of bytes of the two values on one line.
 const MAX_LINE: usize = 80;
 
 /// A planned change of one resource.
@@ -40,12 +38,12 @@ pub(crate) struct Change {
     #[serde(rename = "type")]
     pub(crate) resource_type: String,
     pub(crate) logical_id: String,
-    /// The properties and other attributes that change.
+    /// The changed properties and attributes.
     pub(crate) properties: Vec<String>,
-    /// The properties among these that cause, or may cause, a replacement.
+    /// The changed properties that cause, or may cause, a replacement.
     pub(crate) replaced_for: Vec<String>,
-    /// The referenced resources whose changed values are the only cause of this change; empty if the
-    /// template itself changes the resource.
+    /// The logical ids of the referenced resources, if their changed values are the only causes of this
+    /// change; otherwise empty.
     #[serde(skip)]
     pub(crate) only_follows: Vec<String>,
     /// Whether the old resource continues to exist outside the stack.
@@ -55,8 +53,8 @@ pub(crate) struct Change {
     pub(crate) values: Vec<PropertyValues>,
 }
 
-/// Reads CloudFormation's list of changes and sorts it, the most harmful first. The
-/// templates provide the values that CloudFormation omits.
+/// Reads CloudFormation's list of changes and sorts it, the most harmful change first. The templates provide
+/// the values that the list lacks.
 pub(crate) fn read(
     changes: Vec<aws_sdk_cloudformation::types::Change>,
     deployed: &Value,
@@ -122,11 +120,11 @@ impl From<ResourceChange> for Change {
     }
 }
 
-/// Returns the referenced resources that cause these details; empty if a detail has another cause.
+/// Returns the referenced resources that cause these details. Returns none if any detail has another cause.
 fn sole_causes(details: &[ResourceChangeDetail]) -> Vec<String> {
     let causes = details.iter().map(|detail| match detail.change_source() {
         Some(ChangeSource::ResourceReference | ChangeSource::ResourceAttribute) => {
-            // `LogicalId` or `LogicalId.Attribute`.
+            // The entity is `LogicalId` or `LogicalId.Attribute`.
             let entity = detail.causing_entity()?;
             entity.split('.').next().map(str::to_owned)
         }
@@ -136,7 +134,7 @@ fn sole_causes(details: &[ResourceChangeDetail]) -> Vec<String> {
     causes.unwrap_or_default().into_iter().collect()
 }
 
-/// Returns the names of the changed properties and attributes, sorted and without duplicates.
+/// Returns the names of properties and attributes, sorted and without duplicates.
 fn names<'a>(targets: impl Iterator<Item = &'a ResourceTargetDefinition>) -> Vec<String> {
     let names: BTreeSet<&str> = targets
         .filter_map(|target| match (target.attribute(), target.name()) {
@@ -148,7 +146,6 @@ fn names<'a>(targets: impl Iterator<Item = &'a ResourceTargetDefinition>) -> Vec
 }
 
 impl Change {
-    /// Returns the addition of a resource.
     pub(crate) fn added(resource_type: &str, logical_id: &str) -> Self {
         Change {
             action: Action::Add,
@@ -162,9 +159,8 @@ impl Change {
         }
     }
 
-    /// Returns true if the stack loses this table or gets an empty one in its place. A
-    /// table that is retained outside the stack counts as lost, because the service does
-    /// not use it.
+    /// Returns true if the stack loses this table or gets an empty table in its place. A table that is
+    /// retained outside the stack counts as lost, because the service does not use it.
     pub(crate) fn loses_table(&self) -> bool {
         self.resource_type == "AWS::DynamoDB::Table"
             && matches!(
@@ -192,7 +188,7 @@ fn action(change: &ResourceChange) -> Action {
     }
 }
 
-/// The resource's name comes before its type, so that 80 columns show the name.
+/// The name comes before the type, so that a terminal of 80 columns shows the name.
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -230,12 +226,12 @@ pub(crate) struct PropertyValues {
     after: Option<Value>,
 }
 
-/// Reads the values of a change in place.
+/// Combines the values in CloudFormation's details with those of the templates.
 fn values_of_change(
     details: &[ResourceChangeDetail],
     template: &[PropertyDifference],
 ) -> Vec<PropertyValues> {
-    // Keeps CloudFormation's order, and each property and each path once.
+    // A list and not a map, to keep CloudFormation's order of the properties.
     let mut by_property: Vec<(String, Vec<PropertyValues>)> = Vec::new();
     for values in details.iter().filter_map(values_of_detail) {
         let property = values.property().to_owned();
@@ -261,7 +257,6 @@ fn values_of_change(
     found.map(PropertyValues::without_secrets).collect()
 }
 
-/// Reads the values of a new resource.
 fn values_of_new(resource: &Value) -> Vec<PropertyValues> {
     let properties = resource["Properties"].as_object();
     let properties = properties.into_iter().flatten();
@@ -356,7 +351,7 @@ impl fmt::Display for PropertyValues {
     }
 }
 
-/// Replaces the middle of a long text by the length of the whole text.
+/// Replaces the middle of a long text by a note on the length of the text.
 fn shortened(text: &str) -> String {
     let count = text.chars().count();
     if count <= MAX_SHOWN {

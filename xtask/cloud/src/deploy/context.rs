@@ -13,10 +13,9 @@ use crate::provenance::Commit;
 use crate::report::Report;
 use crate::stack::admission::Allowed;
 
-/// The beginning of the message of a deploy that was declined or refused.
+/// The first words of the error if a deploy is declined or refused.
 pub(crate) const NOTHING_DEPLOYED: &str = "nothing was deployed";
 
-/// The connections, settings and options that the steps of a command share.
 pub(crate) struct Context<'a> {
     pub(crate) aws: Aws,
     pub(crate) identity: Identity,
@@ -70,12 +69,13 @@ impl PlanOptions {
             on_drift: planning.on_drift,
             replace_failed_stack: planning.replace_failed_stack,
             allow_table_replacement: planning.allow_table_replacement,
-            ..PlanOptions::of_bootstrap_stack(consent)
+            ..PlanOptions::for_bootstrap_stack(consent)
         }
     }
 
-    /// Returns the options of a stack without data and without traffic.
-    pub(crate) fn of_bootstrap_stack(consent: Consent) -> Self {
+    /// Returns the options for the stacks of `cargo xtask boundary` and `pipeline`, which have neither data
+    /// nor traffic.
+    pub(crate) fn for_bootstrap_stack(consent: Consent) -> Self {
         PlanOptions {
             consent,
             on_drift: None,
@@ -115,10 +115,11 @@ impl Context<'_> {
         format!("in account {account}, {}", self.aws.region())
     }
 
-    /// Asks for consent unless `--yes` gave it.
-    pub(crate) async fn confirm(&self, question: &Question, undone: &str) -> anyhow::Result<()> {
+    /// Asks for consent unless `--yes` gave it. Without consent, the error begins with `refusal`, such as
+    /// [`NOTHING_DEPLOYED`].
+    pub(crate) async fn confirm(&self, question: &Question, refusal: &str) -> anyhow::Result<()> {
         let is_given = self.options.consent == Consent::Given;
-        question.agreed(is_given, undone).await
+        question.agreed(is_given, refusal).await
     }
 
     /// Runs a step unless the operator interrupts it.
@@ -132,30 +133,29 @@ impl Context<'_> {
             .run(interrupted, async { step.await.map_err(Stop::Failed) })
     }
 
-    /// Runs a step after the change sets were executed. Its failure says that the
+    /// Runs a step that follows the execution of the change sets. An error of the step says that the
     /// environment is deployed.
     pub(crate) fn finish<T>(
         &self,
-        part: FinalStep,
+        kind: FinalStep,
         step: impl Future<Output = anyhow::Result<T>>,
     ) -> impl Future<Output = Result<T, Stop>> {
         let explained = async move {
-            let done = step.await;
-            done.map_err(|error| part.failure(self.environment(), &error).into())
+            let result = step.await;
+            result.map_err(|error| kind.failure(self.environment(), &error).into())
         };
-        self.run(Phase::Finishing(part), explained)
+        self.run(Phase::Finishing(kind), explained)
     }
 }
 
 /// The phase of a command, which determines the effect of an interruption.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// No stack was changed.
+    /// No stack has been changed.
     Planning,
-    /// CloudFormation may be changing a stack, or has changed one to make planning
-    /// possible.
+    /// CloudFormation may be changing a stack, or a stack was recovered or realigned before planning.
     Changing,
-    /// The change sets were executed.
+    /// All change sets have been executed.
     Finishing(FinalStep),
 }
 
@@ -167,7 +167,7 @@ impl Phase {
                 Failure::new("interrupted; CloudFormation finishes an operation that it has begun")
                     .hint("run the same command again: it reports the state of the stack")
             }
-            Phase::Finishing(part) => part.failure(environment, &anyhow::anyhow!("interrupted")),
+            Phase::Finishing(step) => step.failure(environment, &anyhow::anyhow!("interrupted")),
         }
     }
 }
@@ -203,18 +203,17 @@ impl From<Stop> for anyhow::Error {
 /// A step after the execution of the change sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FinalStep {
-    /// Every step up to the smoke test, and the smoke test itself.
+    /// The smoke test, and the steps between the execution and the smoke test.
     SmokeTest,
     Baseline,
-    /// Writes the outcome into the record, and removes old zips.
+    /// Writes the deployment's record, and removes old zips.
     Record,
     /// Prints the stack's outputs.
     Outputs,
 }
 
 impl FinalStep {
-    /// Returns the failure of this step: the environment is deployed, but the step is missing. Keeps
-    /// the hint and the exit code of the error.
+    /// Describes a failure of this step. Keeps the hint and the exit code of the error.
     pub(crate) fn failure(self, environment: Environment, error: &anyhow::Error) -> Failure {
         let (missing, command, purpose) = match self {
             FinalStep::SmokeTest => (
@@ -243,16 +242,16 @@ impl FinalStep {
     }
 }
 
-/// Returns a failure that begins with the fact that the stack is deployed.
+/// Returns an error that says first that the stack is deployed, then what is missing.
 pub(crate) fn deployed_but(
     stack: &str,
     missing: &str,
     way_out: &str,
     error: &anyhow::Error,
 ) -> Failure {
-    let cause = error.downcast_ref::<Failure>().and_then(Failure::hint_text);
-    let hint = match cause {
-        Some(cause) => format!("{cause}; then {way_out}"),
+    let first = error.downcast_ref::<Failure>().and_then(Failure::hint_text);
+    let hint = match first {
+        Some(first) => format!("{first}; then {way_out}"),
         None => way_out.to_owned(),
     };
     Failure::new(format!("{stack} is deployed, and {missing}: {error:#}"))
@@ -260,7 +259,6 @@ pub(crate) fn deployed_but(
         .exit(failure::exit_of(error))
 }
 
-/// Returns the failure of a deploy without consent.
 pub(crate) fn declined(why: &str) -> Failure {
     Failure::new(format!("{NOTHING_DEPLOYED}: {why}")).exit(Exit::Declined)
 }

@@ -14,13 +14,13 @@ pub(crate) struct DriftEvent<'a> {
     pub(crate) stack: &'a str,
     /// The resources that have drifted.
     pub(crate) resources: &'a [DriftedResource],
-    /// Differences that do not count as drift, because they are in the baseline: the list of differences that
-    /// CloudFormation reported right after a deployment.
+    /// Differences in the baseline, which do not count as drift: CloudFormation reported them right after a
+    /// deployment.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub(crate) baseline: &'a [KnownDifference],
 }
 
-/// Differences that a deployment added to the baseline.
+/// The differences that a deployment added to the baseline.
 #[derive(Serialize)]
 #[serde(tag = "event", rename = "baseline")]
 pub(crate) struct BaselineEvent<'a> {
@@ -49,7 +49,7 @@ pub(crate) struct ChangeSetEvent<'a> {
     pub(crate) changes: &'a [Change],
 }
 
-/// Permissions that the changes grant or remove.
+/// The permissions that the planned changes of a stack grant or remove.
 #[derive(Serialize)]
 #[serde(tag = "event", rename = "grants")]
 pub(crate) struct GrantsEvent<'a> {

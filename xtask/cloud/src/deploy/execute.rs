@@ -13,11 +13,12 @@ use xtask::build::Artifact;
 use xtask::failure::{self, Exit, Failure};
 use xtask::output;
 
-use super::change_set::{ChangeSet, Drifted};
+use super::change_set::{ChangeSet, DriftTreatment};
 use super::changes::Action;
 use super::context::{Context, Phase, Stop};
+use super::drift_decision::ExistingStacks;
 use super::events::{ArtifactEvent, BaselineEvent, NotInBaselineEvent};
-use super::plan::{self, ExistingStacks, Plan};
+use super::plan::{self, Plan};
 use crate::alias;
 use crate::artifact_bucket::Bucket;
 use crate::aws_error::explain;
@@ -37,8 +38,8 @@ pub(crate) struct Executed {
     events: Vec<ResourceEvent>,
 }
 
-/// Executes a change set and follows the operation to its end. Takes the change set out of
-/// `pending` as soon as CloudFormation may have begun to execute it.
+/// Executes a change set and follows the operation to its end. `pending` keeps the change set only if
+/// CloudFormation has certainly not begun to execute it.
 pub(crate) async fn execute(
     context: &Context<'_>,
     pending: &mut Option<ChangeSet>,
@@ -57,7 +58,7 @@ pub(crate) async fn execute(
     let name = &change_set.stack;
     let answer = client
         .execute_change_set()
-        // Explicit, because a failed execution must be rolled back whatever the API's default is.
+        // A failed execution must be rolled back, whatever the default of the API is.
         .disable_rollback(false)
         .change_set_name(&change_set.id)
         .client_request_token(&change_set.name)
@@ -114,14 +115,21 @@ pub(crate) async fn protect(
     Ok(stack)
 }
 
+/// Logical ids of the resources that a deployment changed or imported.
+#[derive(Default)]
+struct TouchedResources {
+    changed: BTreeSet<String>,
+    imported: BTreeSet<String>,
+}
+
 /// A deploy whose change sets are being executed.
 pub(super) struct Rollout {
-    /// The record, until it is written: the bucket may not exist yet.
-    record: Option<Record>,
+    /// The record of this deployment until it is written: the artifact bucket may not exist yet.
+    unwritten_record: Option<Record>,
     /// The deployment whose record was written; absent if no stack changes.
     deployment: Option<Deployment>,
-    /// The API's version that served before. A rollback returns to this version, which is not always
-    /// the next lower one. `None` before the first deploy, and if the version could not be read.
+    /// The API's version that served before; `None` before the first deploy, and if the version could not
+    /// be read. A rollback returns to this version, which is not always the next lower number.
     pub(super) previous_version: Option<u64>,
     executed: Vec<Executed>,
     /// The command-line binary to store in the bucket: this program.
@@ -129,20 +137,20 @@ pub(super) struct Rollout {
 }
 
 impl Rollout {
-    /// Records that the deployment begins. If the bucket does not exist yet,
+    /// Records that the deployment begins. If the artifact bucket does not exist yet,
     /// [`Rollout::change_bucket`] writes the record.
     pub(super) async fn begin(
         context: &Context<'_>,
         plan: &Plan,
         zips: &[Artifact],
-        keeps_command_line: bool,
+        stores_command_line: bool,
     ) -> anyhow::Result<Self> {
         // Both change sets have the same name.
         let name = plan
             .change_sets()
             .next()
             .map(|planned| planned.name.clone());
-        let command_line = if keeps_command_line && plan.service.is_some() {
+        let command_line = if stores_command_line && plan.service.is_some() {
             CommandLine::read()?
         } else {
             None
@@ -157,7 +165,7 @@ impl Rollout {
             ..Record::default()
         });
         let mut rollout = Rollout {
-            record,
+            unwritten_record: record,
             deployment: None,
             previous_version: read_live_version(context).await,
             executed: Vec::new(),
@@ -170,13 +178,13 @@ impl Rollout {
     }
 
     async fn write_record(&mut self, context: &Context<'_>) -> anyhow::Result<()> {
-        if let Some(record) = self.record.take() {
+        if let Some(record) = self.unwritten_record.take() {
             self.deployment = Some(Deployment::begin(&context.bucket(), record).await?);
         }
         Ok(())
     }
 
-    /// Changes the stack of the bucket.
+    /// Changes the artifact bucket's stack, and writes the record if that was impossible before.
     pub(super) async fn change_bucket(
         &mut self,
         context: &Context<'_>,
@@ -187,7 +195,7 @@ impl Rollout {
         self.write_record(context).await
     }
 
-    /// Uploads the zips and changes the stack of the service.
+    /// Uploads the zips and changes the service's stack.
     pub(super) async fn change_service(
         &mut self,
         context: &Context<'_>,
@@ -217,7 +225,7 @@ impl Rollout {
     }
 
     /// Restores traffic that a rollback moved, turns termination protection on, and puts the published
-    /// versions into the record. Returns the stack's outputs.
+    /// versions into the record. Returns the outputs of the service's stack.
     pub(super) async fn settle(
         &mut self,
         context: &Context<'_>,
@@ -265,10 +273,9 @@ impl Rollout {
         ))
     }
 
-    /// Detects drift after the deployment, shows it and records the baseline. A failed detection is only
-    /// a warning. With `may_be_rolled_back`, this deploy itself may have moved an alias back, so rolled-back
-    /// aliases do not count as differences. Returns a failure if differences that the deploy should have reverted
-    /// still exist.
+    /// Detects drift after the deployment, shows it and records the baseline. A failed detection is only a
+    /// warning. With `may_be_rolled_back`, this deploy may have rolled an alias back, so rolled-back aliases do
+    /// not count as differences. Returns a failure if the deploy left differences that it had to revert.
     pub(super) async fn record_baseline(
         &mut self,
         context: &Context<'_>,
@@ -299,14 +306,14 @@ impl Rollout {
                 let resources = &mut after.resources;
                 resources.retain(|resource| resource.rollback.is_none());
             }
-            let (changed, imported) = self.touched_resources(stack);
+            let touched = self.touched_resources(stack);
             let effect = Effect {
                 stack,
-                changed: &changed,
-                imported: &imported,
-                before: plan.before.of(stack),
-                baseline: &plan.before.baseline,
-                reverts: plan.drifted == Drifted::IsReverted,
+                changed: &touched.changed,
+                imported: &touched.imported,
+                before: plan.drift_before.of_stack(stack),
+                baseline: &plan.drift_before.baseline,
+                reverts: plan.drift_treatment == DriftTreatment::Revert,
             };
             verdict.join(baseline::judge(&effect, after));
         }
@@ -318,14 +325,13 @@ impl Rollout {
         Ok(failure)
     }
 
-    /// Returns the logical ids of the resources of a stack that this deployment changed, and of those
-    /// that it imported. A resource counts as changed only if the change set lists it and the events of
-    /// the execution report it.
-    fn touched_resources(&self, stack: &str) -> (BTreeSet<String>, BTreeSet<String>) {
-        let (mut changed, mut imported) = (BTreeSet::new(), BTreeSet::new());
+    /// Finds the resources of a stack that this deployment touched. A resource counts as changed only if the
+    /// change set lists it and an event of the execution reports its change as complete.
+    fn touched_resources(&self, stack: &str) -> TouchedResources {
+        let mut touched = TouchedResources::default();
         let mut executed = self.executed.iter();
         let Some(executed) = executed.find(|executed| executed.change_set.stack == stack) else {
-            return (changed, imported);
+            return touched;
         };
         let is_complete = |event: &&ResourceEvent| {
             matches!(event.status.as_str(), "CREATE_COMPLETE" | "UPDATE_COMPLETE")
@@ -335,24 +341,24 @@ impl Rollout {
         for change in &executed.change_set.changes {
             let id = &change.logical_id;
             if change.action == Action::Import {
-                imported.insert(id.clone());
+                touched.imported.insert(id.clone());
             } else if complete.contains(id) {
-                changed.insert(id.clone());
+                touched.changed.insert(id.clone());
             }
         }
-        (changed, imported)
+        touched
     }
 
-    /// Records the outcome. With `prunes`, also removes old zips if the deployment succeeded.
-    pub(super) async fn close(
+    /// Records the outcome. After a success, `prunes` also removes old zips.
+    pub(super) async fn record_outcome(
         self,
         context: &Context<'_>,
-        ended: Result<(), &Stop>,
+        result: Result<(), &Stop>,
         prunes: bool,
     ) -> anyhow::Result<()> {
         let (bucket, report) = (context.bucket(), context.report);
         if let Some(deployment) = self.deployment {
-            let outcome = match ended {
+            let outcome = match result {
                 Ok(()) => RecordedOutcome::Deployed,
                 Err(Stop::Interrupted(_)) => RecordedOutcome::Interrupted,
                 Err(Stop::Failed(error)) if failure::exit_of(error) == Exit::RolledBack => {
@@ -362,7 +368,7 @@ impl Rollout {
             };
             deployment.close(outcome, &bucket, report).await?;
         }
-        if ended.is_ok() && prunes {
+        if result.is_ok() && prunes {
             let environment = context.environment();
             deployment_records::prune(&context.aws, &bucket, environment, report).await?;
         }
@@ -386,7 +392,7 @@ async fn upload_zips(
     for zip in zips {
         let function = zip.function.name();
         let key = names::artifact_key(zip.function, &zip.sha256);
-        // Compares the content and not only the key, because an object can be overwritten.
+        // The content is compared, because an object can be overwritten under the same key.
         let uploaded = !bucket.has_content(&key, &zip.sha256).await?;
         if uploaded {
             let bytes = fs::read(&zip.path).map_err(|error| {
@@ -417,20 +423,20 @@ async fn upload_zips(
     Ok(())
 }
 
-/// The file of this program, which is stored in the bucket for the rollback workflow.
+/// The binary of this program, which is stored in the artifact bucket for the rollback workflow.
 struct CommandLine {
     digest: Sha256Digest,
     bytes: Vec<u8>,
 }
 
 impl CommandLine {
-    /// Reads this program. Returns `None` on systems other than Linux, because the workflow's runners
-    /// could not run the program.
+    /// Reads this program. Returns `None` on other systems than Linux, because the rollback workflow runs on
+    /// Linux.
     fn read() -> anyhow::Result<Option<Self>> {
         if !cfg!(target_os = "linux") {
             return Ok(None);
         }
-        // Reads the running program, even if its file was replaced meanwhile.
+        // This path leads to the running program even if its file was replaced meanwhile.
         let bytes = fs::read("/proc/self/exe").context("reading this program")?;
         Ok(Some(CommandLine {
             digest: Sha256Digest::of(&bytes),
@@ -472,7 +478,7 @@ fn show_verdict(verdict: &Verdict, report: &Report) -> anyhow::Result<()> {
     } = verdict;
     for (title, differences) in [
         (
-            "recorded as the baseline, which later deploys do not count as drift",
+            "recorded as the baseline: later deploys do not count these differences as drift",
             added,
         ),
         ("different from the template, as before", continued),
@@ -499,7 +505,7 @@ fn show_verdict(verdict: &Verdict, report: &Report) -> anyhow::Result<()> {
         return Ok(());
     }
     report.warn(&format!(
-        "differences that arose during the deployment, which the next deploy reports as drift: {}",
+        "differences that arose during the deployment; the next deploy reports them as drift: {}",
         in_one_line(changed_meanwhile)
     ))
 }

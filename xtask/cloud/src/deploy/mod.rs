@@ -1,18 +1,22 @@
 //! `cargo xtask deploy` and `cargo xtask plan`.
 //!
-//! The steps, from top to bottom: prepare the templates and zips, plan, confirm, execute,
-//! verify, record the outcome. Until the confirmation, a deploy only creates change sets. A deploy
-//! discards those that it made and does not execute. The change sets of a saved plan stay.
+//! The steps, from top to bottom: prepare the templates and zips, plan, confirm, execute, verify, record
+//! the outcome. Before the confirmation, a deploy only creates change sets, unless it must first recover or
+//! realign a stack. A failed deploy discards the change sets that it has created and not executed. The
+//! change sets of a saved plan stay.
 
 pub(crate) mod change_set;
 pub(crate) mod changes;
 pub(crate) mod context;
+mod drift_decision;
 pub(crate) mod events;
 pub(crate) mod execute;
 pub(crate) mod plan;
+pub(crate) mod prepare_stack;
 mod realign;
 mod saved_plan;
 mod smoke_test;
+pub(crate) mod summary;
 
 use std::convert::Infallible;
 use std::path::Path;
@@ -37,30 +41,33 @@ use crate::stack::Outputs;
 use crate::{bootstrap, secrets};
 use change_set::Target;
 use context::{Consent, Context, FinalStep, NOTHING_DEPLOYED, Phase, PlanOptions, Stop};
+use drift_decision::ExistingStacks;
 use execute::Rollout;
 use plan::{Plan, Targets};
 use saved_plan::SavedPlan;
 
-/// The successful end of a command, and the stack's outputs. A plan has no outputs.
+/// The outcome of a successful command, and the outputs of the service's stack. A saved plan and a
+/// realignment have no outputs.
 type Ended = (Outcome, Outputs);
 
 /// Runs `cargo xtask deploy` and reports its end.
 pub(crate) async fn run(args: &DeployArgs) -> anyhow::Result<ExitCode> {
     let report = Report::new(args.target.output);
     let result = Box::pin(deploy(args, &report)).await;
-    let exit = Some((Outcome::Unchanged, Exit::NothingToChange)).filter(|_| args.detailed_exitcode);
-    finish(args.target.environment, exit, &report, result)
+    let special_exit = (Outcome::Unchanged, Exit::NothingToChange);
+    let special_exit = args.detailed_exitcode.then_some(special_exit);
+    finish(args.target.environment, special_exit, &report, result)
 }
 
 /// Runs `cargo xtask plan` and reports its end.
 pub(crate) async fn run_plan(args: &PlanArgs) -> anyhow::Result<ExitCode> {
     let report = Report::new(args.target.output);
     let result = Box::pin(save_plan(args, &report)).await;
-    let exit = Some((Outcome::Planned, Exit::DifferencesFound)).filter(|_| args.detailed_exitcode);
-    finish(args.target.environment, exit, &report, result)
+    let special_exit = (Outcome::Planned, Exit::DifferencesFound);
+    let special_exit = args.detailed_exitcode.then_some(special_exit);
+    finish(args.target.environment, special_exit, &report, result)
 }
 
-/// Deploys: from a saved plan, or from a new plan.
 async fn deploy(args: &DeployArgs, report: &Report) -> anyhow::Result<Ended> {
     let saved = args.plan.as_deref().map(SavedPlan::read).transpose()?;
     let consent = Consent::new(args.yes);
@@ -82,7 +89,7 @@ async fn deploy(args: &DeployArgs, report: &Report) -> anyhow::Result<Ended> {
     }
 }
 
-/// Plans, confirms and executes. Discards the change sets that were not executed.
+/// Plans, confirms and executes. After a failure, discards the change sets that were not executed.
 async fn deploy_new_plan(
     context: &Context<'_>,
     inputs: &Inputs,
@@ -102,18 +109,17 @@ async fn deploy_new_plan(
         Ok(plan)
     };
     let planned = Box::pin(planned).await;
-    let mut plan = plan::or_discard(context, targets.stacks(), &name, planned).await?;
+    let mut plan = plan::discard_on_failure(context, targets.stacks(), &name, planned).await?;
     let executed = execute_plan(context, inputs, args, &mut plan).await;
     if executed.is_err() {
-        let discarded = plan.discard(context).await;
-        // Returns the first error: it is the reason why the deploy ended.
-        return executed.and_then(|outcome| discarded.map(|()| outcome));
+        // The execution's error is returned, because it is the reason why the deploy ended.
+        let _ = plan.discard(context).await;
     }
     executed
 }
 
-/// Opens, confirms and executes a saved plan. Change sets that were not executed stay:
-/// they belong to the command that made the plan.
+/// Opens, confirms and executes a saved plan. The change sets that were not executed stay, so that the plan
+/// can be deployed again.
 async fn deploy_saved_plan(
     context: &Context<'_>,
     inputs: &Inputs,
@@ -122,8 +128,8 @@ async fn deploy_saved_plan(
 ) -> anyhow::Result<Ended> {
     let opened = async {
         let mut plan = saved.open(context, &inputs.targets).await?;
-        let existing = plan::ExistingStacks::read(context).await?;
-        (_, plan.before) = plan::decide_on_drift(context, &existing).await?;
+        let existing = ExistingStacks::read(context).await?;
+        (_, plan.drift_before) = drift_decision::decide(context, &existing).await?;
         bootstrap::show_boundary_creation(inputs.missing_boundary.as_ref(), context.report)?;
         plan.show_and_check(context).await?;
         Ok(plan)
@@ -133,7 +139,6 @@ async fn deploy_saved_plan(
     execute_plan(context, inputs, args, &mut plan).await
 }
 
-/// Plans, and writes the plan into a file.
 async fn save_plan(args: &PlanArgs, report: &Report) -> anyhow::Result<Ended> {
     files::check_replaceable(&args.out)?;
     let folder = files::folder(&args.out);
@@ -175,7 +180,7 @@ async fn save_plan(args: &PlanArgs, report: &Report) -> anyhow::Result<Ended> {
         Ok(plan)
     };
     let planned = Box::pin(planned).await;
-    let plan = plan::or_discard(context, targets.stacks(), &name, planned).await?;
+    let plan = plan::discard_on_failure(context, targets.stacks(), &name, planned).await?;
     output::progress(format_args!("the plan is in {}", args.out.display()));
     if plan.is_empty() && missing_boundary.is_none() {
         return Ok((Outcome::Unchanged, Outputs::new()));
@@ -185,7 +190,7 @@ async fn save_plan(args: &PlanArgs, report: &Report) -> anyhow::Result<Ended> {
     );
     inputs.summarize(context, &plan);
     for new in plan.change_sets().filter(|new| new.creates()) {
-        output::progress(new.only_planned(context.aws.region()));
+        output::progress(new.note_on_empty_stack(context.aws.region()));
     }
     Ok((Outcome::Planned, Outputs::new()))
 }
@@ -194,11 +199,11 @@ async fn save_plan(args: &PlanArgs, report: &Report) -> anyhow::Result<Ended> {
 struct Inputs {
     zips: Vec<Artifact>,
     targets: Targets,
-    /// The stack of the permissions boundary, if it does not exist yet.
+    /// The stack of the permissions boundary, if the stack does not exist yet.
     missing_boundary: Option<Target>,
-    /// Whether this program is stored in the bucket, for the rollback workflow. A program that was built
-    /// in a checkout is not stored, because it needs the C library of its machine and is large.
-    keeps_command_line: bool,
+    /// Whether this program is stored in the artifact bucket, for the rollback workflow. Without
+    /// `--artifacts`, this program is a local build: large, and linked to the C library of its machine.
+    stores_command_line: bool,
 }
 
 impl Inputs {
@@ -209,9 +214,8 @@ impl Inputs {
     }
 }
 
-/// Checks the caller, the account, the region and the boundary; tests, builds and renders. Compares a
-/// saved plan with the account, the region and the clock. Until the preparation
-/// is complete, a signal ends the process as it does by default.
+/// Checks the account, the region and the permissions boundary, then tests, builds and renders. The
+/// context listens for signals; before it exists, a signal ends the process at once.
 async fn prepare<'a>(
     target: &EnvironmentArgs,
     planning: &PlanningArgs,
@@ -265,7 +269,7 @@ async fn prepare<'a>(
         zips,
         targets,
         missing_boundary,
-        keeps_command_line: planning.artifacts.is_some(),
+        stores_command_line: planning.artifacts.is_some(),
     };
     Ok((context, inputs))
 }
@@ -273,7 +277,7 @@ async fn prepare<'a>(
 /// Returns the environment's settings, changed by the options of the command.
 fn settings(environment: Environment, planning: &PlanningArgs) -> Settings {
     let mut settings = environment.settings();
-    // Settings contain static strings, so these few are leaked. The process ends with the command.
+    // `Settings` contains static strings. The leak is harmless: the process ends with the command.
     if let Some(url) = &planning.external_api_url {
         settings.external_api_url = Some(url.clone().leak());
     }
@@ -289,7 +293,6 @@ fn settings(environment: Environment, planning: &PlanningArgs) -> Settings {
     settings
 }
 
-/// Reads the zips of an earlier build.
 fn read_zips(folder: &Path, settings: &Settings) -> anyhow::Result<Vec<Artifact>> {
     build::read(folder, settings.architecture).map_err(|error| {
         Failure::usage(format!("{error:#}"))
@@ -310,14 +313,14 @@ fn test_and_build(planning: &PlanningArgs, settings: &Settings) -> anyhow::Resul
         .into());
     }
     if !planning.skip_tests {
-        // The tests take minutes.
+        // The linker is checked first, because the tests take minutes.
         linker::check_requirements(settings.architecture)?;
         xtask::test::before_deploy()?;
     }
     xtask_package::build(settings.architecture)
 }
 
-/// Listens for signals. The second signal prints the result event and an error, and ends the process.
+/// Listens for signals. After the second signal, reports the failure and ends the process.
 fn listen(target: &EnvironmentArgs) -> Interrupt {
     let target = target.clone();
     Interrupt::listen(move || -> Infallible {
@@ -355,8 +358,8 @@ async fn confirm(context: &Context<'_>, inputs: &Inputs, plan: &Plan) -> Result<
     context.run(plan.phase, confirmed).await
 }
 
-/// Executes a confirmed plan. Change sets that CloudFormation has not begun to execute stay in the
-/// plan.
+/// Executes a confirmed plan. If this fails, `plan` keeps the change sets that CloudFormation has not begun
+/// to execute.
 async fn execute_plan(
     context: &Context<'_>,
     inputs: &Inputs,
@@ -373,13 +376,14 @@ async fn execute_plan(
         return Ok((outcome, outputs));
     }
     let changes_traffic = plan.changes_traffic();
-    let begun = Rollout::begin(context, plan, &inputs.zips, inputs.keeps_command_line);
+    let begun = Rollout::begin(context, plan, &inputs.zips, inputs.stores_command_line);
     let mut rollout = context.run(Phase::Changing, begun).await?;
-    let ended = roll_out(context, inputs, args, plan, &mut rollout).await;
-    let ended_well = ended.as_ref().map(drop);
-    let closed = rollout.close(context, ended_well, changes_traffic).await;
-    let outputs = ended?;
-    closed.map_err(|error| FinalStep::Record.failure(context.environment(), &error))?;
+    let outputs = roll_out(context, inputs, args, plan, &mut rollout).await;
+    let result = outputs.as_ref().map(drop);
+    let recorded = rollout.record_outcome(context, result, changes_traffic);
+    let recorded = recorded.await;
+    let outputs = outputs?;
+    recorded.map_err(|error| FinalStep::Record.failure(context.environment(), &error))?;
     Ok((Outcome::Deployed, outputs))
 }
 
@@ -411,8 +415,8 @@ async fn roll_out(
         Err(stop @ Stop::Interrupted(_)) => return Err(stop),
         Err(stop) => Err(stop),
     };
-    // The baseline is recorded even after a failed smoke test, so that differences that AWS makes do
-    // not stop the deploy of the fix.
+    // The baseline is recorded even after a failed smoke test. Otherwise, the differences that AWS itself
+    // makes would stop the deploy of the fix.
     let recorded = rollout.record_baseline(context, plan, verified.is_err());
     let recorded = context.finish(FinalStep::Baseline, recorded).await;
     verified?;
@@ -430,17 +434,20 @@ async fn verify_unchanged(context: &Context<'_>, args: &DeployArgs) -> anyhow::R
     Ok(stack.outputs)
 }
 
-/// Reports the end of a command. `exit` is the exit code of one successful outcome, if it is not 0.
+/// Reports the end of a command. `special_exit` is the one successful outcome whose exit code is not 0, and
+/// that exit code.
 fn finish(
     environment: Environment,
-    exit: Option<(Outcome, Exit)>,
+    special_exit: Option<(Outcome, Exit)>,
     report: &Report,
     result: anyhow::Result<Ended>,
 ) -> anyhow::Result<ExitCode> {
     let result = result.map(|(outcome, outputs)| (outcome, Some(outputs)));
     let outcome = result.as_ref().ok().map(|(outcome, _)| *outcome);
-    match (report.finish(environment, &result), exit) {
-        (Ok(_), Some((of, exit))) if outcome == Some(of) => Ok(ExitCode::from(exit.code())),
+    match (report.finish(environment, &result), special_exit) {
+        (Ok(_), Some((special, exit))) if outcome == Some(special) => {
+            Ok(ExitCode::from(exit.code()))
+        }
         (Err(error), _) if outcome == Some(Outcome::Deployed) => {
             Err(FinalStep::Outputs.failure(environment, &error).into())
         }

@@ -1,11 +1,11 @@
 //! `--realign`: after a rollback, writes the versions that the aliases serve into the stack's template.
-//! Only traffic moves that a weight of a stopped deployment still sends to another version. An ordinary
-//! deploy continues from there.
+//! The only traffic that moves is the share that a weight of a stopped CodeDeploy deployment still sends to
+//! another version.
 //!
-//! The change set has the deployed template, in which each alias that serves another version is pinned
-//! at its live version and has no `UpdatePolicy`. CloudFormation then sets the alias to the version
-//! that it serves already. The template of the next deploy has the policy again, and CodeDeploy then starts
-//! from the version that the alias serves.
+//! The change set has the deployed template with one edit: each alias that serves another version is pinned
+//! at its live version and has no `UpdatePolicy`. CloudFormation then sets the alias to the version that the
+//! alias serves already. The next ordinary deploy restores the policy, and CodeDeploy starts from the version
+//! that the alias serves.
 
 use std::collections::BTreeSet;
 
@@ -13,11 +13,13 @@ use infra::Sha256Digest;
 use xtask::failure::Failure;
 use xtask::output;
 
-use super::change_set::{self, ChangeSet, Drifted, Target};
+use super::change_set::{self, ChangeSet, DriftTreatment, Target};
 use super::changes::{Action, Change};
 use super::context::{Context, Phase, Stop};
+use super::drift_decision::DriftBefore;
 use super::execute;
-use super::plan::{self, DriftBefore, Plan, Security, Targets};
+use super::plan::{self, Plan, Security, Targets};
+use super::prepare_stack;
 use super::saved_plan::SavedPlan;
 use crate::confirm::Question;
 use crate::stack::admission::Operation;
@@ -31,7 +33,7 @@ const NOTHING_REALIGNED: &str = "nothing was realigned";
 const OTHER_WAY: &str = "deploy with --on-drift revert";
 
 /// The attributes of an alias that the change set changes.
-const CHANGED: [&str; 2] = ["FunctionVersion", "UpdatePolicy"];
+const CHANGED_ATTRIBUTES: [&str; 2] = ["FunctionVersion", "UpdatePolicy"];
 
 /// A planned realignment.
 pub(super) struct Realignment {
@@ -42,12 +44,12 @@ pub(super) struct Realignment {
     phase: Phase,
 }
 
-/// Plans a realignment and shows it. `name` is the name of the change set. Returns `None` if every
-/// alias serves only the stack's version.
+/// Plans a realignment and shows it. `name` is the name of the change set. Returns the realignment, `None`
+/// if every alias serves only the stack's version, and the phase of the next step.
 ///
 /// # Errors
 ///
-/// If a CodeDeploy deployment moves traffic, if an alias does not serve a published version, or if the
+/// If a CodeDeploy deployment moves traffic, or if an alias does not serve a published version. If the
 /// change set would change anything but the aliases. The caller discards the change set.
 pub(super) async fn plan(
     context: &Context<'_>,
@@ -57,14 +59,15 @@ pub(super) async fn plan(
     let moving = refuse_while_traffic_moves(context);
     context.run(Phase::Planning, moving).await?;
     let allowed = context.options.allowed();
-    let admitted = plan::admit(context, &service.stack, allowed, Phase::Planning).await?;
-    let phase = admitted.phase;
+    let prepared =
+        prepare_stack::prepare(context, &service.stack, allowed, Phase::Planning).await?;
+    let phase = prepared.phase;
     let planned = async {
-        let aliases = match &admitted.stack {
+        let aliases = match &prepared.stack {
             Some(stack) => read_misaligned(context, stack).await?,
             None => Vec::new(),
         };
-        let Some(stack) = admitted.stack.filter(|_| !aliases.is_empty()) else {
+        let Some(stack) = prepared.stack.filter(|_| !aliases.is_empty()) else {
             output::progress(format_args!(
                 "{}: nothing to realign: every alias serves the stack's version",
                 service.stack
@@ -74,8 +77,8 @@ pub(super) async fn plan(
         let target = pinned_target(context, &stack, service, &aliases).await?;
         let change_set = if moved(&aliases).next().is_some() {
             let client = context.cloudformation();
-            let (update, stays) = (Operation::Update, Drifted::Stays);
-            let created = change_set::create(&client, &target, update, stays, name).await?;
+            let (update, keep) = (Operation::Update, DriftTreatment::Keep);
+            let created = change_set::create(&client, &target, update, keep, name).await?;
             let why = "CloudFormation finds nothing to change";
             Some(created.ok_or_else(|| refused(why, OTHER_WAY))?)
         } else {
@@ -102,14 +105,15 @@ pub(super) async fn realign_first(
 ) -> anyhow::Result<Phase> {
     let name = change_set::unique_name("deploy");
     let planned = async {
-        let (planned, phase) = plan(context, service, &name).await?;
-        if let Some(planned) = &planned {
-            context.run(phase, planned.confirm(context)).await?;
+        let (realignment, phase) = plan(context, service, &name).await?;
+        if let Some(realignment) = &realignment {
+            context.run(phase, realignment.confirm(context)).await?;
         }
-        Ok((planned, phase))
+        Ok((realignment, phase))
     };
     let planned = Box::pin(planned).await;
-    let (planned, phase) = plan::or_discard(context, [&*service.stack], &name, planned).await?;
+    let (planned, phase) =
+        plan::discard_on_failure(context, [&*service.stack], &name, planned).await?;
     let Some(mut realignment) = planned else {
         return Ok(phase);
     };
@@ -164,14 +168,13 @@ async fn read_misaligned(context: &Context<'_>, stack: &Stack) -> anyhow::Result
     live_version::misaligned(&context.aws, stack, context.environment()).await
 }
 
-/// Returns the aliases that serve another version than the stack's.
+/// Returns the aliases that serve another version than the stack's template names.
 fn moved(aliases: &[Misaligned]) -> impl Iterator<Item = &Misaligned> {
     let is_moved = |alias: &&Misaligned| alias.live.version != alias.deployed;
     aliases.iter().filter(is_moved)
 }
 
-/// Returns the deployed template with these aliases pinned at their live versions: the only
-/// template that a saved plan for `--realign` may execute.
+/// Returns the deployed template with these aliases pinned at their live versions.
 async fn pinned_target(
     context: &Context<'_>,
     stack: &Stack,
@@ -239,9 +242,9 @@ impl Realignment {
             bucket: None,
             service: self.change_set,
             security: Security::default(),
-            drifted: Drifted::Stays,
+            drift_treatment: DriftTreatment::Keep,
             traffic_to_restore: Vec::new(),
-            before: DriftBefore::default(),
+            drift_before: DriftBefore::default(),
             phase: self.phase,
         };
         Ok((plan, self.target))
@@ -256,7 +259,7 @@ impl Realignment {
     /// Shows the realignment, and refuses a change set that changes anything else.
     fn show_and_check(&self, context: &Context<'_>) -> anyhow::Result<()> {
         output::progress(
-            "realignment: the template gets the versions that serve; only removed weights move traffic",
+            "realignment: the template gets the versions that serve; traffic moves only if a weight is removed",
         );
         for alias in &self.aliases {
             output::progress(format_args!(
@@ -269,7 +272,7 @@ impl Realignment {
             }
         }
         let change_set = self.change_set.as_ref();
-        plan::show(&self.target.stack, change_set, context.report)?;
+        plan::show_changes(&self.target.stack, change_set, context.report)?;
         let changes = change_set.map_or(&[][..], |change_set| &change_set.changes);
         let others = other_changes(&self.aliases, changes);
         if others.is_empty() {
@@ -283,8 +286,8 @@ impl Realignment {
         Err(refused(&why, OTHER_WAY).into())
     }
 
-    /// Removes weights that a stopped deployment left, executes the change set, and checks
-    /// that every alias still serves the same version.
+    /// Removes the weights that a stopped CodeDeploy deployment left, and executes the change set. Then checks
+    /// that every alias still serves its version.
     async fn execute(&mut self, context: &Context<'_>) -> anyhow::Result<()> {
         let lambda = context.aws.lambda_configuration();
         let has_weights = |alias: &&Misaligned| !alias.live.weights.is_empty();
@@ -309,9 +312,9 @@ impl Realignment {
     }
 }
 
-/// Returns the changes that the realignment does not explain. It explains changes of an alias's two
-/// attributes, and changes that follow from them only through references. The value of such a
-/// reference does not change, because an alias keeps its ARN.
+/// Returns the changes that a realignment does not cause. A realignment changes two attributes of an alias.
+/// CloudFormation then also lists resources that refer to the alias directly or indirectly, although the
+/// alias keeps its ARN.
 fn other_changes<'a>(aliases: &[Misaligned], changes: &'a [Change]) -> Vec<&'a Change> {
     let aliases: BTreeSet<&str> = aliases
         .iter()
@@ -336,11 +339,11 @@ fn other_changes<'a>(aliases: &[Misaligned], changes: &'a [Change]) -> Vec<&'a C
     changes.iter().filter(is_other).collect()
 }
 
-/// Returns true if the change of an alias is the one that the pinned template causes.
+/// Returns true if the change of an alias can be caused by the pinned template.
 fn is_realignment(change: &Change) -> bool {
     let mut properties = change.properties.iter();
     matches!(change.action, Action::Modify | Action::MayReplace)
-        && properties.all(|name| CHANGED.contains(&&**name))
+        && properties.all(|name| CHANGED_ATTRIBUTES.contains(&&**name))
 }
 
 #[cfg(test)]
@@ -389,8 +392,7 @@ mod tests {
         }
     }
 
-    /// Returns the ids of the changes that are refused.
-    fn refused_of(changes: &[Change]) -> Vec<&str> {
+    fn refused_ids(changes: &[Change]) -> Vec<&str> {
         let others = other_changes(&[alias("7", Some("ApiAlias"))], changes);
         others
             .into_iter()
@@ -400,8 +402,8 @@ mod tests {
 
     #[test]
     fn only_the_two_attributes_of_the_alias_may_change() {
-        for properties in [&CHANGED[..], &["FunctionVersion"], &[]] {
-            assert!(refused_of(&[change("ApiAlias", Action::Modify, properties)]).is_empty());
+        for properties in [&CHANGED_ATTRIBUTES[..], &["FunctionVersion"], &[]] {
+            assert!(refused_ids(&[change("ApiAlias", Action::Modify, properties)]).is_empty());
         }
         for other in [
             change("UpdateAlias", Action::Modify, &["FunctionVersion"]),
@@ -410,29 +412,29 @@ mod tests {
             change("ApiAlias", Action::Remove, &[]),
         ] {
             let id = other.logical_id.clone();
-            assert_eq!(refused_of(&[other]), [id]);
+            assert_eq!(refused_ids(&[other]), [id]);
         }
     }
 
     #[test]
-    fn a_resource_that_only_refers_to_the_alias_may_be_listed() {
+    fn a_resource_that_changes_only_by_a_reference_to_the_alias_is_accepted() {
         let following = |id: &str, follows: &[&str]| Change {
             only_follows: follows.iter().map(ToString::to_string).collect(),
             ..change(id, Action::MayReplace, &["Target"])
         };
-        let of_alias = || change("ApiAlias", Action::Modify, &CHANGED);
+        let of_alias = || change("ApiAlias", Action::Modify, &CHANGED_ATTRIBUTES);
         let listed = [
             following("Route", &["Integration"]),
             of_alias(),
             following("Integration", &["ApiAlias"]),
         ];
-        assert!(refused_of(&listed).is_empty());
+        assert!(refused_ids(&listed).is_empty());
         let other = [
             of_alias(),
             following("Integration", &["ApiAlias", "Role"]),
             following("Route", &["Integration"]),
             change("Role", Action::Modify, &["Policies"]),
         ];
-        assert_eq!(refused_of(&other), ["Integration", "Route", "Role"]);
+        assert_eq!(refused_ids(&other), ["Integration", "Route", "Role"]);
     }
 }

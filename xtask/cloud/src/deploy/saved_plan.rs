@@ -1,7 +1,7 @@
 //! A saved plan: its file, and its comparison with AWS and with the rendered templates.
 //!
-//! The deploy does not trust the file. It compares every field with the value that the field must have,
-//! and uses only values that it computed or read itself.
+//! The deploy does not trust the file: it compares the file with AWS, with the clock, and with the templates
+//! that it renders itself.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
@@ -23,9 +23,10 @@ use xtask::diff::TemplateDiff;
 use xtask::failure::Failure;
 use xtask::files;
 
-use super::change_set::{self, ChangeSet, Drifted, Target};
+use super::change_set::{self, ChangeSet, DriftTreatment, Target};
 use super::context::{Context, NOTHING_DEPLOYED, Phase};
-use super::plan::{DriftBefore, Plan, Security, Targets};
+use super::drift_decision::DriftBefore;
+use super::plan::{Plan, Security, Targets};
 use crate::provenance::Commit;
 use crate::stack::admission::Operation;
 use crate::stack::drift::Rollback;
@@ -43,13 +44,13 @@ const MAX_AGE_SECONDS: i64 = 24 * 60 * 60;
 const CLOCK_SKEW_SECONDS: i64 = 5 * 60;
 
 /// Maximum number of differences that a refusal names.
-const NAMED_DIFFERENCES: usize = 5;
+const MAX_NAMED: usize = 5;
 
 /// The hint of most refusals.
 const NEW_PLAN: &str =
     "make a new plan with `cargo xtask plan`, or rerun the job that made this one";
 
-/// The hint of a refusal because of a template.
+/// The hint if two templates differ.
 const OTHER_COMMIT: &str = "pass the planned zips to --artifacts, deploy from the commit of the plan, or make a new plan with `cargo xtask plan`";
 
 /// A plan in a file.
@@ -62,7 +63,7 @@ pub(crate) struct SavedPlan {
     environment: String,
     account: String,
     region: String,
-    /// The commit of the program that made the plan. It informs the reader; a deploy does not use it.
+    /// The commit of the program that made the plan. A deploy only shows the commit.
     commit: Option<Commit>,
     options: SavedOptions,
     bucket: SavedStack,
@@ -70,22 +71,22 @@ pub(crate) struct SavedPlan {
     traffic_to_restore: Vec<Rollback>,
 }
 
-/// A stack when the plan was made, and its change set.
+/// The state of a stack at the time of the plan, and the planned change set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct SavedStack {
-    /// None for a stack that did not exist and has no change set.
+    /// `None` for a stack that did not exist and has no change set.
     id: Option<String>,
     /// RFC 3339.
     last_updated: Option<String>,
     template_sha256: String,
-    /// The ARN of the change set; none if nothing changes.
+    /// The ARN of the change set; `None` if nothing changes.
     change_set: Option<String>,
 }
 
 impl SavedPlan {
-    /// Describes a plan and the present state of its stacks. `realigns` marks the first
-    /// step of `--realign`.
+    /// Combines a plan with the present state of the stacks. `realigns` marks a plan that only realigns the
+    /// service's stack (`--realign`).
     pub(crate) async fn new(
         context: &Context<'_>,
         [bucket, service]: [&Target; 2],
@@ -101,13 +102,13 @@ impl SavedPlan {
             region: context.aws.region().to_owned(),
             commit: context.commit.clone(),
             options: SavedOptions {
-                on_drift: match (plan.drifted, context.options.on_drift) {
-                    (Drifted::IsReverted, _) => OnDrift::Revert,
-                    (Drifted::Stays, Some(OnDrift::Continue)) => OnDrift::Continue,
-                    (Drifted::Stays, _) => OnDrift::Stop,
+                on_drift: match (plan.drift_treatment, context.options.on_drift) {
+                    (DriftTreatment::Revert, _) => OnDrift::Revert,
+                    (DriftTreatment::Keep, Some(OnDrift::Continue)) => OnDrift::Continue,
+                    (DriftTreatment::Keep, _) => OnDrift::Stop,
                 },
                 realign: realigns,
-                ..SavedOptions::of(&context.settings)
+                ..SavedOptions::from_settings(&context.settings)
             },
             bucket: SavedStack::new(&client, bucket, plan.bucket.as_ref()).await?,
             service: SavedStack::new(&client, service, plan.service.as_ref()).await?,
@@ -115,14 +116,13 @@ impl SavedPlan {
         })
     }
 
-    /// Writes the file in one step.
+    /// Writes the file atomically. Only the operator may read the file.
     pub(crate) fn write(&self, path: &Path) -> anyhow::Result<()> {
         let mut json = serde_json::to_vec_pretty(self).context("encoding the plan")?;
         json.push(b'\n');
         Ok(files::replace(path, json, files::PRIVATE)?)
     }
 
-    /// Reads a file of [`SavedPlan::write`].
     pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
         let text = fs::read_to_string(path)
             .map_err(|error| Failure::new(format!("could not read {}: {error}", path.display())))?;
@@ -130,7 +130,6 @@ impl SavedPlan {
             .map_err(|failure| anyhow::Error::from(failure).context(path.display().to_string()))
     }
 
-    /// Applies the options of the plan to the environment's settings.
     pub(crate) fn apply_options(&self, settings: &mut Settings) -> Result<(), Failure> {
         self.options.apply(settings)
     }
@@ -151,12 +150,11 @@ impl SavedPlan {
         text
     }
 
-    /// Returns the choice on drift with which the plan was made.
     pub(crate) fn on_drift(&self) -> OnDrift {
         self.options.on_drift
     }
 
-    /// Returns true if the plan is the first step of `--realign`, and deploys nothing.
+    /// Returns true if the plan only realigns the service's stack (`--realign`), and deploys nothing else.
     pub(crate) fn realigns(&self) -> bool {
         self.options.realign
     }
@@ -198,25 +196,27 @@ impl SavedPlan {
     ///
     /// # Errors
     ///
-    /// If a stack has changed since the plan was made, if a change set can no longer be executed, or
-    /// if a field of the file does not have the expected value.
+    /// If a stack has changed since the plan was made, or if a change set can no longer be executed. If the
+    /// file contains an unexpected value.
     pub(crate) async fn open(
         &self,
         context: &Context<'_>,
         targets: &Targets,
     ) -> anyhow::Result<Plan> {
         let client = context.cloudformation();
-        let drifted = match self.options.on_drift {
-            OnDrift::Revert => Drifted::IsReverted,
-            OnDrift::Continue | OnDrift::Stop => Drifted::Stays,
+        let drift_treatment = match self.options.on_drift {
+            OnDrift::Revert => DriftTreatment::Revert,
+            OnDrift::Continue | OnDrift::Stop => DriftTreatment::Keep,
         };
-        let bucket = self.bucket.open(&client, &targets.bucket, drifted);
+        let bucket = self.bucket.open(&client, &targets.bucket, drift_treatment);
         let (_, bucket) = bucket.await?;
-        let service = self.service.open(&client, &targets.service, drifted);
+        let service = self
+            .service
+            .open(&client, &targets.service, drift_treatment);
         let (stack, service) = service.await?;
         let environment = context.environment();
         let traffic_to_restore = match &stack {
-            Some(stack) if drifted == Drifted::IsReverted => {
+            Some(stack) if drift_treatment == DriftTreatment::Revert => {
                 live_version::rollbacks(&context.aws, stack, environment).await?
             }
             _ => Vec::new(),
@@ -230,9 +230,9 @@ impl SavedPlan {
             bucket,
             service,
             security,
-            drifted,
+            drift_treatment,
             traffic_to_restore,
-            before: DriftBefore::default(),
+            drift_before: DriftBefore::default(),
             phase: Phase::Planning,
         })
     }
@@ -257,9 +257,9 @@ impl SavedStack {
         &self,
         client: &Client,
         target: &Target,
-        drifted: Drifted,
+        drift_treatment: DriftTreatment,
     ) -> anyhow::Result<(Option<Stack>, Option<ChangeSet>)> {
-        // Finds the stack by the name that it must have, not by the id in the file.
+        // Finds the stack by its expected name, because the id in the file is not trusted.
         let stack = stack::describe(client, &target.stack).await?;
         self.check_stack(&target.stack, stack.as_ref())?;
         let Some(planned) = &self.change_set else {
@@ -273,14 +273,15 @@ impl SavedStack {
             ))
         };
         let stack = stack.ok_or_else(|| cannot_be_executed("gone"))?;
-        let described = change_set::settled(client, &target.stack, planned).await?;
+        let described = change_set::wait_until_created(client, &target.stack, planned).await?;
         let described = described.ok_or_else(|| cannot_be_executed("gone"))?;
         let operation = if stack.is_only_planned() {
             Operation::Create
         } else {
             Operation::Update
         };
-        let reverts_drift = operation == Operation::Update && drifted == Drifted::IsReverted;
+        let reverts_drift =
+            operation == Operation::Update && drift_treatment == DriftTreatment::Revert;
         check_change_set(&described, &stack, planned, reverts_drift, Timestamp::now())?;
         let of_change_set = template::of_change_set(client, &stack.id, planned).await?;
         check_template(&of_change_set, target)?;
@@ -290,11 +291,11 @@ impl SavedStack {
             let status = status.as_ref().map_or("unknown", ExecutionStatus::as_str);
             return Err(cannot_be_executed(status).into());
         }
-        let change_set = change_set::open(client, target, operation, described).await?;
+        let change_set = change_set::from_description(client, target, operation, described).await?;
         Ok((Some(stack), Some(change_set)))
     }
 
-    /// Refuses a stack that is not the planned one or that has changed since.
+    /// Refuses a stack that has another id than the planned stack, or a later update.
     fn check_stack(&self, name: &str, stack: Option<&Stack>) -> Result<(), Failure> {
         let planned = (self.id.as_ref(), self.last_updated.as_ref());
         let now = match stack {
@@ -304,38 +305,38 @@ impl SavedStack {
         if planned == now {
             return Ok(());
         }
-        let text = |(id, updated): (Option<&String>, Option<&String>)| {
-            let id = id.map_or("none", String::as_str);
-            format!("{id}, updated {}", updated.map_or("never", String::as_str))
+        let text = |(id, updated): (Option<&String>, Option<&String>)| match (id, updated) {
+            (None, _) => "no stack".to_owned(),
+            (Some(id), None) => format!("{id}, never updated"),
+            (Some(id), Some(time)) => format!("{id}, last updated {time}"),
         };
         Err(refused(&format!(
-            "the stack {name} has changed since the plan was made: it is {}, and in the plan {}",
+            "the stack {name} has changed since the plan was made; now: {}; in the plan: {}",
             text(now),
             text(planned)
         )))
     }
 }
 
-/// The options that a plan was made with, in the words of the command.
+/// The options of the command that made the plan.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct SavedOptions {
     external_api_url: Option<String>,
     second_api_url: Option<String>,
-    /// The versions of the secrets with the providers' keys, by the last part of the
-    /// secret's name.
+    /// The version of each secret with a provider's key, by the last part of the secret's name.
     secret_versions: BTreeMap<String, String>,
     ignore_alarms: bool,
     on_drift: OnDrift,
-    /// Whether the plan is the first step of `--realign`.
+    /// Whether the plan only realigns the service's stack.
     realign: bool,
 }
 
 impl SavedOptions {
     /// Derives the options from the settings that the templates are rendered from.
-    fn of(settings: &Settings) -> Self {
+    fn from_settings(settings: &Settings) -> Self {
         let defaults = settings.environment.settings();
-        let typed = |url: Option<&'static str>, default: Option<&'static str>| {
+        let overridden = |url: Option<&'static str>, default: Option<&'static str>| {
             url.filter(|_| url != default).map(str::to_owned)
         };
         let version = |key: ProviderKey| match settings.api_key(key) {
@@ -343,16 +344,15 @@ impl SavedOptions {
             ApiKey::Secret(version) => Some((key.name().to_owned(), version.to_string())),
         };
         SavedOptions {
-            external_api_url: typed(settings.external_api_url, defaults.external_api_url),
-            second_api_url: typed(settings.second_api_url, defaults.second_api_url),
+            external_api_url: overridden(settings.external_api_url, defaults.external_api_url),
+            second_api_url: overridden(settings.second_api_url, defaults.second_api_url),
             secret_versions: ProviderKey::ALL.into_iter().filter_map(version).collect(),
             ignore_alarms: settings.rollout_alarms == RolloutAlarms::Ignore,
             ..SavedOptions::default()
         }
     }
 
-    /// The URLs are not validated here: a later comparison refuses URLs that the change set's template
-    /// does not have.
+    /// Does not validate the URLs: a later step refuses URLs that are not in the change set's template.
     fn apply(&self, settings: &mut Settings) -> Result<(), Failure> {
         if let Some(url) = &self.external_api_url {
             settings.external_api_url = Some(url.clone().leak());
@@ -375,8 +375,8 @@ impl SavedOptions {
     }
 }
 
-/// The options as they are typed, without the versions of secrets: a change of a version is
-/// in the change set.
+/// The options as the operator types them. The versions of secrets are left out, because the change set
+/// shows a changed version.
 impl fmt::Display for SavedOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let url =
@@ -395,8 +395,8 @@ impl fmt::Display for SavedOptions {
     }
 }
 
-/// Refuses a change set that belongs to another stack, is not the planned one, is too old, or treats
-/// drift in another way than the plan.
+/// Refuses a change set that is not the planned one, is too old, or treats drift in another way than the
+/// plan.
 fn check_change_set(
     described: &DescribeChangeSetOutput,
     stack: &Stack,
@@ -433,19 +433,19 @@ fn check_change_set(
     check_age(&format!("the change set {planned}"), created_at, now)
 }
 
-/// Refuses a plan or a change set that is older than [`MAX_AGE_SECONDS`], or from the
-/// future.
-fn check_age(what: &str, created_at: Timestamp, now: Timestamp) -> Result<(), Failure> {
+/// Refuses a plan or a change set that is older than [`MAX_AGE_SECONDS`], or from the future. `subject`
+/// begins the error.
+fn check_age(subject: &str, created_at: Timestamp, now: Timestamp) -> Result<(), Failure> {
     let age = now.seconds_since(created_at);
     if age > MAX_AGE_SECONDS {
         return Err(refused(&format!(
-            "{what} was made at {created_at}, more than {} hours ago",
+            "{subject} was made at {created_at}, more than {} hours ago",
             MAX_AGE_SECONDS / (60 * 60)
         )));
     }
     if age < -CLOCK_SKEW_SECONDS {
         return Err(refused(&format!(
-            "{what} was made at {created_at}, and it is {now} now"
+            "{subject} was made at {created_at}, and it is {now} now"
         ))
         .hint("set the clock of this machine, or make a new plan"));
     }
@@ -460,20 +460,20 @@ fn check_template(of_change_set: &str, target: &Target) -> Result<(), Failure> {
         Ok(planned) => differences(&planned, &rendered),
         Err(error) => vec![format!("it is not JSON: {error}")],
     };
-    let size = |json: &str| {
+    let size_without_spaces = |json: &str| {
         json.bytes()
             .filter(|byte| !byte.is_ascii_whitespace())
             .count()
     };
-    let more = differences.len().saturating_sub(NAMED_DIFFERENCES);
+    let more = differences.len().saturating_sub(MAX_NAMED);
     let why = if more > 0 {
-        differences.truncate(NAMED_DIFFERENCES);
+        differences.truncate(MAX_NAMED);
         format!("{} and {more} more", differences.join(", "))
     } else if !differences.is_empty() {
         differences.join(", ")
-    } else if size(of_change_set) != size(&target.template) {
-        // The longer text has an object with a duplicate member. JSON parsers disagree on which of
-        // the two counts.
+    } else if size_without_spaces(of_change_set) != size_without_spaces(&target.template) {
+        // The longer text has an object with a duplicate member. JSON parsers disagree on whether the
+        // first or the last of the two counts.
         "its values are equal, but it is written in another way".to_owned()
     } else {
         return Ok(());
@@ -485,7 +485,7 @@ fn check_template(of_change_set: &str, target: &Target) -> Result<(), Failure> {
     .hint(OTHER_COMMIT))
 }
 
-/// Names the properties in which two templates differ.
+/// Names the properties in which two templates differ, or else the sections.
 fn differences(planned: &Value, rendered: &Value) -> Vec<String> {
     if planned == rendered {
         return Vec::new();
@@ -501,8 +501,8 @@ fn differences(planned: &Value, rendered: &Value) -> Vec<String> {
         named.extend(properties.map(|property| format!("{id} {}", property.path)));
     }
     if named.is_empty() {
-        let sections = [planned, rendered].into_iter().filter_map(Value::as_object);
-        named.extend(sections.flat_map(|template| template.keys().cloned()));
+        let templates = [planned, rendered].into_iter().filter_map(Value::as_object);
+        named.extend(templates.flat_map(|sections| sections.keys().cloned()));
         named.sort_unstable();
         named.dedup();
         named.retain(|section| planned.get(section) != rendered.get(section));
@@ -513,7 +513,7 @@ fn differences(planned: &Value, rendered: &Value) -> Vec<String> {
     named
 }
 
-/// Refuses a plan whose digest of a template is not that of the rendered template.
+/// Refuses a plan whose digest does not match the rendered template.
 fn check_digest(planned: &str, target: &Target) -> Result<(), Failure> {
     let here = target.template_sha256.to_string();
     if planned == here {
@@ -526,7 +526,7 @@ fn check_digest(planned: &str, target: &Target) -> Result<(), Failure> {
     .hint(OTHER_COMMIT))
 }
 
-/// Refuses a plan whose list of rollbacks is not the list of those in effect now.
+/// Refuses a plan whose rollbacks differ from those in effect now.
 fn check_traffic(planned: &[Rollback], computed: &[Rollback]) -> Result<(), Failure> {
     if planned == computed {
         return Ok(());
@@ -536,7 +536,7 @@ fn check_traffic(planned: &[Rollback], computed: &[Rollback]) -> Result<(), Fail
         format!("[{}]", texts.join("; "))
     };
     Err(refused(&format!(
-        "trafficToRestore in the plan differs from the rollbacks in effect: {}, and now {}",
+        "trafficToRestore in the plan differs from the rollbacks in effect; in the plan: {}; in effect: {}",
         text(planned),
         text(computed)
     )))

@@ -1,7 +1,7 @@
-//! The verification of a deploy: the first update run, the smoke test, and the rollback of
-//! a version that fails it.
+//! The verification of a deploy: a run of the update function, the smoke test, and the rollback of a version
+//! that fails the smoke test.
 //!
-//! The smoke test makes requests to the new endpoint, some of them with its own API key.
+//! The smoke test makes requests to the API. For the request that needs an API key, it creates a key.
 
 use std::time::{Duration, Instant};
 
@@ -29,18 +29,18 @@ use crate::rollback::{self, AliasMove};
 use crate::stack::Outputs;
 
 /// Time limit of one request to the API: two seconds more than the timeout of the API's function. The
-/// gateway then answers even if the function hangs, so a request without any response is a failure of
-/// the network.
+/// gateway responds within this limit even if the function hangs, so a missing response is a failure of the
+/// network.
 const REQUEST_LIMIT: Duration = Duration::from_secs(12);
-/// Time limit of one call to the table, with its retries.
+/// Time limit of one call to the table, retries included.
 const CALL_LIMIT: Duration = Duration::from_secs(10);
-/// Seconds that a key is valid beyond the time limit of the smoke test. The clock of this machine may
-/// be wrong by five minutes; with a larger error, AWS refuses the requests.
+/// Seconds that the smoke test's key is valid after the time limit of the smoke test. The clock of this
+/// machine may be wrong by five minutes; with a larger error, AWS refuses the requests.
 const KEY_SECONDS: u32 = 600;
 
-/// Runs the update once and tests the deployed version. Returns the failure of a test that
-/// did not pass, with exit code 4 if the previous version serves again. A rollback is
-/// offered only after a wrong response of the API, and only if an older version exists.
+/// Runs the update function once and tests the deployed version. Returns the failure of the smoke test, with
+/// exit code 4 if the previous version serves again. A rollback is possible only after a wrong response of
+/// the API, and only if an older version exists.
 pub(crate) async fn verify(
     context: &Context<'_>,
     args: &DeployArgs,
@@ -49,12 +49,12 @@ pub(crate) async fn verify(
 ) -> anyhow::Result<Option<Failure>> {
     let environment = context.environment();
     run_update(context).await?;
-    let findings = test(context, outputs, args.smoke_test_timeout).await?;
+    let findings = run_checks(context, outputs, args.smoke_test_timeout).await?;
     if findings.is_empty() {
         return Ok(None);
     }
     if findings.wrong.is_empty() {
-        return Ok(Some(findings.unanswered(environment)));
+        return Ok(Some(findings.no_response(environment)));
     }
     let problem = format!(
         "{} is deployed and fails its smoke test: {}",
@@ -70,20 +70,20 @@ pub(crate) async fn verify(
     }))
 }
 
-/// Tests the deployed version in a deploy without changes, because an earlier deploy may have ended
-/// before its smoke test, or because the test failed.
+/// Tests the deployed version in a deploy without changes, because the smoke test of an earlier deploy may
+/// have failed or may be missing.
 pub(crate) async fn verify_unchanged(
     context: &Context<'_>,
     args: &DeployArgs,
     outputs: &Outputs,
 ) -> anyhow::Result<()> {
     let environment = context.environment();
-    let findings = test(context, outputs, args.smoke_test_timeout).await?;
+    let findings = run_checks(context, outputs, args.smoke_test_timeout).await?;
     if findings.is_empty() {
         return Ok(());
     }
     if findings.wrong.is_empty() {
-        return Err(findings.unanswered(environment).into());
+        return Err(findings.no_response(environment).into());
     }
     let problem = format!(
         "there was nothing to change, but {} fails its smoke test: {}",
@@ -136,8 +136,8 @@ async fn roll_back(
     }
 }
 
-/// Runs the update once, so that prices exist before the schedule's next run. A failure is only a
-/// warning: the stack is deployed, and a fix must be deployable while the price provider is down.
+/// Runs the update function once, so that prices exist before the schedule's next run. A failure is only a
+/// warning, because a fix must be deployable while the price provider is down.
 async fn run_update(context: &Context<'_>) -> anyhow::Result<()> {
     let function = names::function(Function::Update, context.environment());
     let request = context
@@ -166,7 +166,7 @@ async fn run_update(context: &Context<'_>) -> anyhow::Result<()> {
     context.report.emit(&UpdateRunEvent { succeeded })
 }
 
-/// Reads the message of a failed function: `{"errorMessage", "errorType"}`.
+/// Reads `errorMessage` from the response of a function that failed, or else returns the whole response.
 fn error_message(payload: &[u8]) -> String {
     #[derive(serde::Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -194,8 +194,8 @@ impl Findings {
         self.wrong.is_empty() && self.unanswered.is_empty()
     }
 
-    /// Returns the failure of a smoke test without a response of the API.
-    fn unanswered(&self, environment: Environment) -> Failure {
+    /// Returns the failure of a smoke test whose failed checks all got no response.
+    fn no_response(&self, environment: Environment) -> Failure {
         Failure::new(format!(
             "{} is deployed, and its smoke test got no response: {}",
             names::stack(environment),
@@ -207,13 +207,13 @@ impl Findings {
     }
 }
 
-/// Makes every check of the API, and returns the failed ones.
+/// Runs all checks of the API, and returns the failed checks.
 ///
 /// # Errors
 ///
-/// If no HTTP client can be made, or if an event cannot be printed. If the test cannot create its key
-/// and every other check passes, because the version is then unchecked.
-async fn test(
+/// If the smoke test cannot create its key although every other check passes: the prices are then untested.
+/// Also if no HTTP client can be made, or if an event cannot be printed.
+async fn run_checks(
     context: &Context<'_>,
     outputs: &Outputs,
     limit: Duration,
@@ -263,8 +263,8 @@ struct SmokeTest<'a> {
 }
 
 impl SmokeTest<'_> {
-    /// Repeats a check until it passes or the time is over, and reports the last result. Adds a failure
-    /// to the findings.
+    /// Repeats a check until it passes or the time limit is over, and reports the last result. Adds a failed
+    /// check to the findings.
     async fn check(
         &self,
         check: Check,
@@ -339,8 +339,8 @@ impl SmokeTest<'_> {
         })
     }
 
-    /// Creates the key, with repeated attempts within the time limit: the caller's permission may be as
-    /// new as the stack. The inner error is the reason for a missing key.
+    /// Creates the smoke test's key. Repeats failed attempts within the time limit, because a new permission
+    /// of the caller may not have taken effect. The inner error is the reason for a missing key.
     async fn create_key(&self, store: &Store) -> anyhow::Result<Result<TemporaryKey, String>> {
         let limit = u32::try_from(self.limit.as_secs()).unwrap_or(u32::MAX);
         let lifetime = KEY_SECONDS.saturating_add(limit);
@@ -364,12 +364,11 @@ impl SmokeTest<'_> {
     }
 }
 
-/// Returns the store with a deadline for its calls: [`CALL_LIMIT`] from now.
 fn within_limit(store: &Store) -> Store {
     store.until(tokio::time::Instant::now() + CALL_LIMIT)
 }
 
-/// Deletes the key. A failure is only shown, because the key expires.
+/// Deletes the key. A failure is only shown, because the key expires anyway.
 async fn delete_key(store: &Store, key: &TemporaryKey) {
     let Err(reason) = within_limit(store).delete_temporary_key(key).await else {
         return;

@@ -21,25 +21,32 @@ fn wrap(change: ResourceChange) -> aws_sdk_cloudformation::types::Change {
 
 #[test]
 fn the_most_harmful_changes_come_first() {
-    let mut retained = change("K", ChangeAction::Remove, None);
+    let mut retained = change("Retained", ChangeAction::Remove, None);
     retained.policy_action = Some(PolicyAction::Retain);
+    let modified = |id, replacement| change(id, ChangeAction::Modify, Some(replacement));
     let changes = vec![
-        wrap(change("A", ChangeAction::Add, None)),
-        wrap(change("M", ChangeAction::Modify, Some(Replacement::False))),
-        wrap(change("I", ChangeAction::Import, None)),
-        wrap(change(
-            "C",
-            ChangeAction::Modify,
-            Some(Replacement::Conditional),
-        )),
-        wrap(change("T", ChangeAction::Modify, Some(Replacement::True))),
-        wrap(change("R", ChangeAction::Remove, None)),
+        wrap(change("Added", ChangeAction::Add, None)),
+        wrap(modified("InPlace", Replacement::False)),
+        wrap(change("Imported", ChangeAction::Import, None)),
+        wrap(modified("MayBeReplaced", Replacement::Conditional)),
+        wrap(modified("Replaced", Replacement::True)),
+        wrap(change("Removed", ChangeAction::Remove, None)),
         wrap(retained),
-        wrap(change("N", ChangeAction::from("SomethingNew"), None)),
+        wrap(change("Unknown", ChangeAction::from("SomethingNew"), None)),
     ];
     let read = read(changes, &Value::Null, &Value::Null);
     let order: Vec<&str> = read.iter().map(|change| &*change.logical_id).collect();
-    assert_eq!(order, ["R", "T", "C", "K", "I", "M", "A", "N"]);
+    let expected = [
+        "Removed",
+        "Replaced",
+        "MayBeReplaced",
+        "Retained",
+        "Imported",
+        "InPlace",
+        "Added",
+        "Unknown",
+    ];
+    assert_eq!(order, expected);
 }
 
 #[test]
@@ -85,7 +92,7 @@ fn a_change_by_references_alone_names_the_referenced_resources() {
 }
 
 #[test]
-fn a_replacement_names_the_properties_that_cause_it_once() {
+fn a_replacement_names_each_property_that_causes_it_once() {
     let target = |name: &str, recreation: RequiresRecreation| {
         ResourceChangeDetail::builder()
             .target(
@@ -124,8 +131,8 @@ fn detail(path: &str, before: Option<&str>, after: Option<&str>) -> ResourceChan
     ResourceChangeDetail::builder().target(target).build()
 }
 
-/// Returns a detail without a path and without values, as emulators return it.
-fn bare(property: &str) -> ResourceChangeDetail {
+/// Returns a detail without a path and values, as emulators return.
+fn detail_without_values(property: &str) -> ResourceChangeDetail {
     let target = ResourceTargetDefinition::builder()
         .attribute(ResourceAttribute::Properties)
         .name(property)
@@ -177,7 +184,7 @@ fn a_value_that_is_too_large_for_cloudformation_comes_from_the_templates() {
     let details = [detail(path, Some(&signature("a")), Some(&signature("b")))];
     let expected = "PolicyDocument.Statement[A].Action: dynamodb:GetItem -> dynamodb:*";
     assert_eq!(shown(&values_of_change(&details, &template)), [expected]);
-    // The templates are equal: the resource was changed outside the stack.
+    // Without a difference between the templates, the change reverts drift.
     let truncated = &shown(&values_of_change(&details, &[]))[0];
     assert!(
         truncated.contains("- (Truncated-Signature):a"),
@@ -191,7 +198,13 @@ fn values_that_cloudformation_omits_come_from_the_templates() {
         &json!({"Environment": {"Variables": {"A": "1", "B": "2"}}, "Timeout": 1}),
         &json!({"Environment": {"Variables": {"A": "3", "B": "2"}}, "Timeout": 2}),
     );
-    let values = values_of_change(&[bare("Environment"), bare("Role")], &template);
+    let values = values_of_change(
+        &[
+            detail_without_values("Environment"),
+            detail_without_values("Role"),
+        ],
+        &template,
+    );
     assert_eq!(shown(&values), ["Environment.Variables.A: 1 -> 3"]);
 }
 
@@ -231,7 +244,8 @@ fn the_values_contain_no_providers_key() {
 
 #[test]
 fn long_values_are_shown_on_separate_lines() {
-    let (before, after) = ("b".repeat(41), "a".repeat(40));
+    // One byte more than fits on one line.
+    let (before, after) = ("b".repeat(41), "a".repeat(MAX_LINE - 40));
     let values = values_of_change(&[detail("/Properties/P", Some(&before), Some(&after))], &[]);
     assert_eq!(shown(&values), [format!("P:\n  - {before}\n  + {after}")]);
 }

@@ -1,5 +1,4 @@
-//! Tests of the plan file and of its comparisons; those with stacks are in
-//! `tests/deploy/plan.rs`.
+//! Tests of the plan file and of its comparisons. `tests/deploy/plan.rs` tests saved plans with stacks.
 
 use aws_sdk_cloudformation::primitives::DateTime;
 use cfn::resources::Tags;
@@ -74,10 +73,10 @@ fn assert_refused(result: Result<(), Failure>, words: &str) {
 }
 
 #[test]
-fn a_plan_is_read_as_it_was_written_and_replaces_an_older_one() {
+fn a_written_plan_is_read_unchanged_and_replaces_an_older_plan() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("plan.json");
-    fs::write(&path, "an older one").unwrap();
+    fs::write(&path, "an older plan").unwrap();
     plan().write(&path).unwrap();
     assert_eq!(SavedPlan::read(&path).unwrap(), plan());
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
@@ -105,7 +104,7 @@ fn a_plan_of_another_format_is_refused_with_the_way_out() {
 }
 
 #[test]
-fn a_field_that_is_not_known_is_refused_by_its_name() {
+fn an_unknown_field_is_refused_by_its_name() {
     let mut json = serde_json::to_value(plan()).unwrap();
     json["service"]["operation"] = "create".into();
     let error = parse(&json.to_string()).unwrap_err();
@@ -173,20 +172,23 @@ fn a_plan_describes_its_origin() {
 #[test]
 fn the_options_of_a_plan_are_those_of_its_settings() {
     let mut settings = Environment::Staging.settings();
-    assert_eq!(SavedOptions::of(&settings), SavedOptions::default());
+    assert_eq!(
+        SavedOptions::from_settings(&settings),
+        SavedOptions::default()
+    );
     let version = "0a1b2c3d-0000-4000-8000-0a1b2c3d4e5f";
     settings.external_api_url = Some("https://prices.example.com");
     settings.second_api_url = Some("none");
     *settings.api_key_mut(ProviderKey::External) = ApiKey::Secret(version.parse().unwrap());
     settings.rollout_alarms = RolloutAlarms::Ignore;
-    let options = SavedOptions::of(&settings);
+    let options = SavedOptions::from_settings(&settings);
     assert_eq!(
         options.to_string(),
         "--external-api-url https://prices.example.com --second-api-url none --ignore-alarms"
     );
     let mut again = Environment::Staging.settings();
     options.apply(&mut again).unwrap();
-    assert_eq!(SavedOptions::of(&again), options);
+    assert_eq!(SavedOptions::from_settings(&again), options);
     assert_eq!(
         *again.api_key(ProviderKey::External),
         ApiKey::Secret(version.parse().unwrap())
@@ -206,17 +208,17 @@ fn an_invalid_version_of_a_secret_is_refused() {
 }
 
 #[test]
-fn a_stack_that_was_replaced_or_updated_since_is_refused() {
+fn a_stack_that_was_replaced_or_updated_since_the_plan_is_refused() {
     assert!(saved().check_stack(STACK, Some(&stack())).is_ok());
     let mut edited = saved();
     edited.id = Some("arn:of-another".to_owned());
-    let words = "and in the plan arn:of-another, updated 2026-01-15T10:30:00Z";
+    let words = "; in the plan: arn:of-another, last updated 2026-01-15T10:30:00Z";
     assert_refused(edited.check_stack(STACK, Some(&stack())), words);
-    let words = "it is none, updated never, and in the plan arn:aws:cloudformation";
+    let words = "; now: no stack; in the plan: arn:aws:cloudformation";
     assert_refused(saved().check_stack(STACK, None), words);
     let mut edited = saved();
     edited.last_updated = None;
-    let words = "the stack crypto-watch-dev has changed since the plan was made: it is arn:aws:cloudformation";
+    let words = "the stack crypto-watch-dev has changed since the plan was made; now: arn:aws:cloudformation";
     assert_refused(edited.check_stack(STACK, Some(&stack())), words);
 }
 
@@ -294,7 +296,7 @@ fn a_template_that_differs_by_one_property_is_refused_by_its_name() {
 }
 
 #[test]
-fn a_duplicate_field_is_refused() {
+fn a_template_with_a_duplicate_section_is_refused() {
     let target = target();
     let first = r#"{"AWSTemplateFormatVersion":"#;
     assert!(target.template.starts_with(first));
@@ -303,7 +305,7 @@ fn a_duplicate_field_is_refused() {
 }
 
 #[test]
-fn text_that_is_not_json_is_refused() {
+fn a_template_that_is_not_a_json_object_is_refused() {
     assert_refused(check_template("Resources: {}", &target()), "it is not JSON");
     assert_refused(check_template("[]", &target()), "HttpApi");
 }
@@ -335,12 +337,12 @@ fn rollback(function: &str, live: &str) -> Rollback {
 }
 
 #[test]
-fn only_rollbacks_in_effect_are_restored() {
+fn a_plan_with_other_rollbacks_than_those_in_effect_is_refused() {
     let api = "crypto-watch-api-dev";
     let in_effect = [rollback(api, "3")];
     assert!(check_traffic(&in_effect, &in_effect).is_ok());
     assert!(check_traffic(&[], &[]).is_ok());
-    let words = "trafficToRestore in the plan differs from the rollbacks in effect: [";
+    let words = "trafficToRestore in the plan differs from the rollbacks in effect; in the plan: [";
     for (planned, computed) in [
         (&[rollback(api, "2")][..], &in_effect[..]),
         (&[rollback("crypto-watch-api-prod", "3")], &in_effect),
@@ -361,7 +363,8 @@ mod properties {
         fn a_plan_is_accepted_for_a_day_after_its_creation(now in 1_768_000_000_i64..1_769_000_000) {
             let age = now - at("2026-01-15T10:30:00Z").unix_seconds();
             let now = Timestamp::from_unix_seconds(now).unwrap();
-            prop_assert_eq!(plan().check_age(now).is_ok(), (-300..=86_400).contains(&age));
+            let accepted = -CLOCK_SKEW_SECONDS..=MAX_AGE_SECONDS;
+            prop_assert_eq!(plan().check_age(now).is_ok(), accepted.contains(&age));
         }
     }
 
