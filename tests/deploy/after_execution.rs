@@ -200,7 +200,6 @@ async fn a_failed_change_set_with_unreadable_events_is_reported() {
     );
 }
 
-/// Deploys to prod, and rolls back if the smoke test fails.
 async fn deploy_with_rollback(endpoint: &Scripted) -> Run {
     let more = [
         "--yes",

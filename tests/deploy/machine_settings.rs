@@ -21,11 +21,9 @@ const REGION: (&str, &str) = ("AWS_REGION", "eu-central-1");
 /// Nothing listens on port 9, the port of the discard service.
 pub(crate) const NOTHING_LISTENS: &str = "http://user:secret@127.0.0.1:9";
 
-/// A stack with one output.
 const STACK: Answer = stack!("DescribeStacks" => "crypto-watch-dev", "UPDATE_COMPLETE",
     "<Outputs><member><OutputKey>ApiEndpoint</OutputKey><OutputValue>https://a</OutputValue></member></Outputs>");
 
-/// Runs `outputs` against an endpoint.
 async fn outputs(endpoint: &str, more: &[&str], environment: &[(&str, &str)]) -> Run {
     let arguments = ["outputs", "--env", "dev", "--endpoint-url", endpoint];
     xtask::run(&[&arguments, more].concat(), environment).await

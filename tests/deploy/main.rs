@@ -51,7 +51,6 @@ fn url_without_prices(ministack: &Ministack) -> String {
     format!("{}/no-prices", ministack.url())
 }
 
-/// Runs `cargo xtask` against the emulator.
 async fn run(ministack: &Ministack, arguments: &[&str]) -> Run {
     let target = ["--region", REGION, "--endpoint-url", ministack.url()];
     xtask::run(&[arguments, &target].concat(), &[]).await
@@ -80,7 +79,6 @@ async fn deploy_with_cargo(
     xtask::run_with_cargo(&append(&arguments, more), &[]).await
 }
 
-/// Starts a deploy of dev at a terminal, and waits for its prompt.
 async fn deploy_until_prompt(ministack: &Ministack) -> Terminal {
     let arguments = deploy_arguments(ministack, "dev", &url_without_prices(ministack));
     let terminal = Terminal::start(&append(&arguments, &[]));
@@ -170,7 +168,6 @@ fn events<'a>(lines: &'a [Value], name: &str) -> Vec<&'a Value> {
     lines.iter().filter(|line| line["event"] == name).collect()
 }
 
-/// Returns the event with the change set of a stack.
 #[track_caller]
 fn change_set<'a>(lines: &'a [Value], stack: &str) -> &'a Value {
     let is_of_stack = |line: &&Value| line["stack"] == stack;

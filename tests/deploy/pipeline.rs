@@ -8,7 +8,6 @@ use crate::scripts::{self, CALLER, NO_STACK, stack};
 
 const IDENTITY_PROVIDER: &str = "crypto-watch-identity-provider";
 
-/// Returns the arguments of `pipeline deploy` for an environment, with additional arguments.
 fn arguments<'a>(environment: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let repository = [
         "--repository",

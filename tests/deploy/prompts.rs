@@ -36,7 +36,6 @@ async fn prod_is_not_deployed_after_any_other_answer() {
     }
 }
 
-/// Deploys dev at a terminal and enters `typed` at the prompt.
 async fn deploy_dev_at_terminal(script: &[Answer], typed: &str) -> (Scripted, Run) {
     let endpoint = scripts::start(script).await;
     let arguments = ["deploy", "--env", "dev", "--skip-tests", "--output", "json"];

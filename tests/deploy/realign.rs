@@ -462,7 +462,6 @@ async fn realign_and_on_drift_revert_exclude_each_other() {
     assert_says(&refused, "two ways to continue after a rollback");
 }
 
-/// Returns a response with an alias at a version.
 fn alias_at(version: &str) -> Answer {
     let body = format!(
         r#"{{"FunctionVersion":"{version}","RevisionId":"r","Description":"rolled back from version 8 to version 7"}}"#
@@ -479,7 +478,6 @@ fn resources(version: &str) -> Answer {
     Answer::ok("ListStackResources", body.leak())
 }
 
-/// Changes a script for prod to another environment.
 fn for_environment(environment: Environment, script: &[Answer]) -> Vec<Answer> {
     let name = format!("-{environment}");
     let named = |text: &str| -> &'static str { text.replace("-prod", &name).leak() };

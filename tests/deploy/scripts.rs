@@ -46,7 +46,6 @@ macro_rules! events {
 
 pub(crate) use {events, stack};
 
-/// The response of STS with the caller's identity.
 pub(crate) const CALLER: Answer = Answer::ok(
     "GetCallerIdentity",
     "<GetCallerIdentityResponse><GetCallerIdentityResult>\
@@ -55,7 +54,6 @@ pub(crate) const CALLER: Answer = Answer::ok(
         </GetCallerIdentityResult></GetCallerIdentityResponse>",
 );
 
-/// The response for a missing stack.
 pub(crate) const NO_STACK: Answer = Answer::error(
     "DescribeStacks",
     400,
@@ -98,7 +96,6 @@ macro_rules! prod_updated {
 }
 pub(crate) use prod_updated;
 
-/// An error response of AWS.
 macro_rules! refusal {
     ($action:expr, $code:literal, $message:literal) => {
         ::tests::scripted::Answer::error(
@@ -277,7 +274,6 @@ pub(crate) async fn prod(changes: &[Answer]) -> Scripted {
     start(&scripted::with_changes(changes, PROD)).await
 }
 
-/// Returns the arguments of a deploy to prod at this endpoint.
 pub(crate) fn prod_arguments(endpoint: &Scripted) -> [&str; 10] {
     let url = endpoint.url();
     [
@@ -294,7 +290,6 @@ pub(crate) fn prod_arguments(endpoint: &Scripted) -> [&str; 10] {
     ]
 }
 
-/// Deploys to prod at this endpoint with `--yes`.
 pub(crate) async fn deploy_to_prod(endpoint: &Scripted) -> Run {
     xtask::run(&[&prod_arguments(endpoint)[..], &["--yes"]].concat(), &[]).await
 }

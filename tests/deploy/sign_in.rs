@@ -129,7 +129,6 @@ impl Home {
         xtask::run(command, &[&environment, more].concat()).await
     }
 
-    /// Runs `outputs` with the profile `ops`.
     async fn outputs(&self, endpoint: &Scripted) -> Run {
         let url = endpoint.url();
         let command = ["outputs", "--env", "dev", "--profile", "ops"];
@@ -156,7 +155,6 @@ impl Home {
         run.stderr
     }
 
-    /// Deploys to prod with the profile `ops`.
     async fn deploy_to_prod(&self, endpoint: &Scripted) -> Run {
         let command = [&scripts::prod_arguments(endpoint)[..], &["--yes"]].concat();
         let command = [&command[..], &["--profile", "ops"]].concat();

@@ -246,7 +246,6 @@ mod tests {
     use super::*;
 
     impl LiveAlias {
-        /// Returns an alias that points at a version.
         pub(crate) fn for_tests(version: &str) -> Self {
             LiveAlias {
                 version: version.to_owned(),
@@ -259,7 +258,6 @@ mod tests {
     }
 
     impl PublishedVersion {
-        /// Returns versions with these numbers.
         pub(crate) fn for_tests(numbers: &[u64]) -> Vec<Self> {
             let published = |number: &u64| PublishedVersion {
                 number: *number,

@@ -18,7 +18,6 @@ use crate::aws::{Aws, upload_timeouts};
 use crate::aws_error::{Explanation, Kind, explain};
 use crate::polling::with_heartbeat;
 
-/// An object in the bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoredObject {
     pub(crate) key: String,

@@ -238,7 +238,6 @@ fn administrators_command(environment: Environment, verb: &str) -> String {
     )
 }
 
-/// Returns the change that creates the boundary.
 pub(crate) fn boundary_creation() -> Change {
     let (resource_type, logical_id) = POLICY;
     Change::added(resource_type, logical_id)

@@ -320,8 +320,8 @@ pub(crate) async fn warn_of_missing_zips(
 }
 
 /// Removes the zips and command-line binaries that neither the deployed template nor the last
-/// [`KEPT_DEPLOYMENTS`] deployments use, and the records of older deployments. A failure is only a warning: the
-/// next deploy tries again.
+/// [`KEPT_DEPLOYMENTS`] deployments use, and the records of older deployments. A failure is only a
+/// warning: the next deploy tries again.
 pub(crate) async fn prune(
     aws: &Aws,
     bucket: &Bucket<'_>,

@@ -13,7 +13,6 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// Reads the identity from STS.
     pub(crate) async fn read(aws: &Aws) -> anyhow::Result<Self> {
         let caller = aws
             .sts()
@@ -40,7 +39,6 @@ impl Identity {
         }
     }
 
-    /// Returns the ARN of a role in the caller's account.
     pub(crate) fn role_arn(&self, name: &str) -> String {
         // In China, the partition is `aws-cn`.
         let partition = self.arn.split(':').nth(1).unwrap_or("aws");

@@ -86,8 +86,8 @@ async fn with_callback<T>(work: impl Future<Output = T>, mut beat: impl FnMut(u6
     }
 }
 
-/// The time for which a call that fails is repeated. AWS throttles an account for as long as the cause
-/// exists, such as another deploy.
+/// The time for which a call that fails is repeated. AWS throttles an account as long as the cause lasts,
+/// for example another deploy.
 pub(crate) const RETRY_LIMIT: Duration = Duration::from_mins(10);
 
 /// The shortest and the longest pause after a failed call, in which the SDK has made four attempts.

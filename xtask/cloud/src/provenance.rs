@@ -24,7 +24,6 @@ pub(crate) struct Provenance {
 }
 
 impl Provenance {
-    /// Creates the provenance of a deployment by this process.
     pub(crate) fn new(commit: Option<Commit>, identity: &Identity) -> Self {
         Provenance {
             commit,

@@ -106,7 +106,6 @@ async fn read_current(aws: &Aws, name: &str) -> anyhow::Result<SecretVersion> {
     }
 }
 
-/// Finds the current version of a secret.
 fn current_version(
     name: &str,
     region: &str,

@@ -7,7 +7,6 @@ use xtask::output;
 
 const GAP: u16 = 2;
 
-/// Formats a stack's outputs.
 pub(crate) fn outputs(outputs: &BTreeMap<String, String>) -> String {
     let lines = outputs.iter().map(|(name, value)| [name, value]);
     text(lines.map(|line| line.map(String::clone)))

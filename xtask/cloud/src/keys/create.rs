@@ -113,7 +113,6 @@ pub(super) async fn rotate(args: &KeysRotateArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The properties of a new key.
 struct KeyProperties<'a> {
     name: &'a str,
     rate_limit: Option<NonZeroU32>,

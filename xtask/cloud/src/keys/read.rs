@@ -124,7 +124,6 @@ pub(super) async fn list(args: &KeysTableArgs) -> anyhow::Result<()> {
     print(&rows, args.output)
 }
 
-/// Prints one key.
 pub(super) async fn show(args: &KeysKeyArgs) -> anyhow::Result<()> {
     let key_id = key_id(&args.key_id)?;
     let key = KeysTable::to_read(&args.table).await?.find(&key_id).await?;

@@ -18,12 +18,10 @@ pub(super) struct KeysTable<'a> {
 }
 
 impl<'a> KeysTable<'a> {
-    /// Opens the table for a command that changes no key.
     pub(super) async fn to_read(args: &'a KeysTableArgs) -> anyhow::Result<Self> {
         Ok(Self::new(args, &Aws::to_read(&args.aws).await?))
     }
 
-    /// Opens the table for a command that changes keys.
     pub(super) async fn to_change(args: &'a KeysTableArgs) -> anyhow::Result<Self> {
         let settings = args.environment.settings();
         let aws = Aws::to_change_data(&args.aws, &settings).await?;

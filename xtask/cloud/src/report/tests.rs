@@ -28,7 +28,6 @@ use crate::stack::events::ResourceStatusEvent;
 use crate::stack::traffic::TrafficEvent;
 use crate::status::Status;
 
-/// The path of the page in the repository.
 const PAGE: &str = "docs/events.md";
 /// The version of the format. A new event, member or value does not raise it.
 const VERSION: u32 = 1;
@@ -72,13 +71,11 @@ pub(crate) trait Example: Serialize {
     fn examples() -> Vec<String>;
 }
 
-/// Formats an example.
 pub(crate) fn line(event: &impl Serialize) -> String {
     let line = output::to_json_line(event).expect("an event is JSON");
     line.trim_end().to_owned()
 }
 
-/// Returns the outputs of an example's stack.
 pub(crate) fn outputs() -> BTreeMap<String, String> {
     let outputs = [
         (
@@ -135,7 +132,6 @@ impl Example for BuildOutput {
     }
 }
 
-/// A type on the page.
 struct Documented {
     type_name: &'static str,
     /// The heading of a line that has no member `event`.
@@ -281,7 +277,6 @@ fn sections() -> Vec<(&'static str, &'static str, Vec<Documented>)> {
     ]
 }
 
-/// Returns the folders with the sources of the types.
 fn source_folders() -> [PathBuf; 4] {
     [
         "xtask/cloud/src",
@@ -308,9 +303,7 @@ fn collect(folder: &Path, sources: &mut Vec<String>) {
 
 /// A struct or an enum in the sources.
 struct Definition<'a> {
-    /// The text of the comment.
     comment: String,
-    /// The attributes of serde.
     attributes: String,
     is_enum: bool,
     /// The lines between the braces.
@@ -554,7 +547,6 @@ fn bare(rust: &str) -> &str {
         .unwrap_or_default()
 }
 
-/// Writes the page.
 fn page() -> String {
     let mut sources = Vec::new();
     for folder in source_folders() {
