@@ -21,7 +21,7 @@ use serde_json::value::RawValue;
 /// smallest one has 1,076 characters in plain notation.
 const MAX_TEXT_BYTES: usize = 1_100;
 
-/// Maximum absolute exponent in a text. Every 64-bit float fits: they range from 5e-324 to 1.8e308.
+/// Maximum absolute exponent in a text. All 64-bit floats fit: their range is 5e-324 to 1.8e308.
 const MAX_EXPONENT: i32 = 400;
 
 /// Maximum length of a refused text in an error, in characters.
@@ -154,7 +154,7 @@ impl Decimal {
         let quotient = &dividend / divisor.as_ref();
         let is_exact = &quotient * divisor.as_ref() == dividend;
         // If the division has a remainder, one more digit marks that the quotient is not exact.
-        // Otherwise a quotient slightly above a half would be rounded like exactly a half.
+        // Otherwise a bit more than half of the last digit would be rounded like exactly half.
         let remainder = match (is_exact, self.0.sign() == divisor.sign()) {
             (true, _) => 0,
             (false, true) => 1,

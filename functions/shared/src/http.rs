@@ -41,7 +41,7 @@ use tower::util::BoxCloneSyncService;
 /// 181 s (aws/aws-lambda-web-adapter#830).
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Maximum size of a response's body in [`Http::get`], in bytes. The probe expects a few hundred.
+/// Maximum size of a response's body in [`Http::get`]. The probe expects a few hundred bytes.
 const MAX_BODY_BYTES: usize = 64 * 1_024;
 
 /// The reason why [`Http::get`] returns no response. The text contains nothing of the request.

@@ -7,8 +7,8 @@ use contract::LogLevel;
 
 use crate::telemetry;
 
-/// Waits for `serving`, which serves events until Lambda ends the process. If it returns an error,
-/// the start has failed: the error is logged, and Lambda starts another process.
+/// Waits for `serving`, which serves events until Lambda ends the process. If `serving` returns an
+/// error, the start has failed. The error is logged, and Lambda starts another process.
 pub async fn run(
     serving: impl Future<Output = Result<(), Box<dyn Error + Send + Sync>>>,
 ) -> ExitCode {

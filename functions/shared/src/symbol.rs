@@ -80,7 +80,7 @@ impl RequestedSymbol {
         self.coin
     }
 
-    /// Returns the coin that replaced the requested one; `None` if no coin replaced it.
+    /// Returns the new coin if the requested symbol is a former symbol.
     pub fn migrated_to(self) -> Option<Symbol> {
         (self.requested != self.coin.as_str()).then_some(self.coin)
     }

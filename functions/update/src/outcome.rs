@@ -25,8 +25,8 @@ pub struct RunOutcome {
     pub stored: Vec<Symbol>,
     /// The other coins, each with the reason. Empty if no response could be parsed.
     pub skipped: Vec<Skipped<Symbol>>,
-    /// The codes of the currencies whose rate is confirmed and stored, each with the rate's time by
-    /// the provider.
+    /// The codes of the currencies whose rate is confirmed and stored, each with the provider's
+    /// time of the rate.
     pub rates: BTreeMap<&'static str, Timestamp>,
     /// The other currencies, each with the reason. Empty if no provider sent a usable price.
     pub skipped_rates: Vec<Skipped<ListedCurrency>>,

@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn an_absent_or_far_ahead_time_is_replaced_and_a_small_lead_is_cut() {
+    fn a_missing_time_or_one_ahead_of_our_clock_becomes_the_time_of_the_fetch() {
         let times = [
             ("BTC", Some(-901), -901, None),
             ("ETH", Some(0), 0, None),

@@ -60,7 +60,7 @@ async fn all_attempts_at_one_event_share_a_slot_whose_first_sample_stays() {
 #[tokio::test]
 async fn without_a_usable_planned_time_the_slot_is_the_current_slot() {
     let provider = provider(1, 0, 0).await;
-    // The last two events are planned too early and too late for a run at second 301.
+    // The last two events are planned 901 seconds before the run and 61 seconds after the run.
     for event in ["{}", "null", &event(301 - 901), &event(301 + 61)] {
         let table = Table::create().await;
         let updater = updater(&provider, table.store(), Pace::Free, Way::Together, || {

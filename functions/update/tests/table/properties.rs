@@ -190,7 +190,7 @@ proptest! {
             let table = Table::create().await;
             let last = price_of(bitcoin(), 1_000_000, last_updated, 2_000 + HOLD);
             let (results, stored) = write_all(&table.store(), &writes).await;
-            // This price has any time, as after the correction of a provider's clock.
+            // The provider's time of this price can be earlier, as after a correction of its clock.
             let corrected = table.store().put_price(&last, Slot::of(last.fetched_at)).await;
             assert_eq!(corrected, Ok(Stored::Stored));
             (results, stored)
