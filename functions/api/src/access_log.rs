@@ -24,12 +24,10 @@ pub(crate) struct AccessLog {
     pub(crate) request_id: String,
     time: Timestamp,
     started: Instant,
-    /// Whether the request is the first one of the process.
     cold_start: bool,
     facts: Mutex<Facts>,
 }
 
-/// The facts about a request.
 #[derive(Debug, Default)]
 pub(crate) struct Facts {
     /// `None` if the method is invalid: not a token of RFC 9110.
@@ -152,7 +150,6 @@ fn method_name(method: &Method) -> &str {
     }
 }
 
-/// Returns the class of a status code (RFC 9110, section 15).
 fn status_class(status: StatusCode) -> &'static str {
     match status.as_u16() / 100 {
         1 => "1xx",

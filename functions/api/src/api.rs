@@ -47,7 +47,6 @@ pub struct Api<S> {
 }
 
 impl<S: ApiStore + 'static> Api<S> {
-    /// Creates an API with an empty memory.
     pub fn new(settings: ApiSettings, store: S) -> Self {
         Self {
             memory: Memory::new(settings.process_cache_seconds, settings.freshness),
@@ -202,7 +201,6 @@ impl<S: ApiStore + 'static> Exchange<'_, S> {
         authenticate(&self.store, &self.api.memory, presented, self.now).await
     }
 
-    /// Counts the request against the limit of its key.
     async fn count(&self, key: &ApiKey) -> Result<Quota, ApiError> {
         let Api {
             settings, memory, ..

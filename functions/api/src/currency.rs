@@ -83,7 +83,7 @@ pub(crate) struct CurrentRate {
 impl CurrentRate {
     /// Returns the remembered rate; `None` if there is none, or if it is too old to be served.
     /// `read_failed` is true if the rate could not be read for this request. The remembered rate is
-    /// then stale, because the table may have a newer one.
+    /// then stale, because the table may have a newer rate.
     pub(crate) fn from_memory(
         currency: Currency,
         memory: &Memory,

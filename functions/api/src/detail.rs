@@ -42,7 +42,6 @@ const WEEK: Periods = Periods {
 };
 
 impl Periods {
-    /// Returns the start of the first period.
     fn start(self, now: Timestamp) -> Timestamp {
         now.floor(i64::from(self.step))
             .minus_seconds(self.step * (self.count - 1))
@@ -81,7 +80,7 @@ pub(crate) struct Point {
     pub(crate) price: Decimal,
 }
 
-/// The samples of a coin's price, and those of a currency's rate.
+/// The samples of a coin's price, and the samples of a currency's rate.
 #[derive(Debug)]
 pub(crate) struct Histories {
     /// US dollars for one coin.

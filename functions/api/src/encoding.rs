@@ -20,7 +20,6 @@ pub(crate) fn gzip(bytes: &[u8], accept_encoding: &str) -> Option<Vec<u8>> {
     chosen.then_some(compressed)
 }
 
-/// The client's acceptance of gzip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Gzip {
     /// The client refuses gzip, or prefers uncompressed bytes.
@@ -135,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_gzip_would_not_shorten_are_compressed_only_for_a_gzip_only_client() {
+    fn bytes_that_gzip_would_lengthen_are_compressed_only_on_demand() {
         assert_eq!(gzip(b"{}", "gzip"), None);
         assert!(gzip(b"{}", "gzip, identity;q=0").is_some());
         let long = [b'x'; 1_000];

@@ -25,7 +25,6 @@ impl EntityTag {
         }
     }
 
-    /// Returns the value of the `ETag` header.
     pub(crate) fn header(&self) -> Result<HeaderValue, InvalidHeaderValue> {
         HeaderValue::try_from(format!("W/\"{}\"", self.opaque))
     }

@@ -93,11 +93,6 @@ impl From<UnreadableEvent> for Diagnostic {
 }
 
 impl Event {
-    /// Parses an event.
-    ///
-    /// # Errors
-    ///
-    /// The text is not a JSON object, or the event is not a request of an HTTP API.
     pub fn parse(text: &str) -> Result<Self, UnreadableEvent> {
         let members =
             serde_json::from_str(text).map_err(|error| UnreadableEvent::Json(error.into()));

@@ -19,7 +19,6 @@ pub(crate) struct Quota {
     pub(crate) remaining: u32,
     /// Seconds until the next minute.
     pub(crate) reset_seconds: u32,
-    /// Whether this request exceeds the limit.
     pub(crate) exceeded: bool,
 }
 

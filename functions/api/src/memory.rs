@@ -102,7 +102,6 @@ impl Memory {
         }
     }
 
-    /// Returns true if this secret was recently refused for this id.
     pub(crate) fn is_refused(&self, key_id: &KeyId, secret: &SecretHash, now: Timestamp) -> bool {
         lock(&self.refused)
             .get(key_id)
@@ -110,7 +109,6 @@ impl Memory {
             .is_some_and(|refused| refused.matches(secret))
     }
 
-    /// Remembers that this secret is not valid for this id.
     pub(crate) fn refuse(&self, key_id: &KeyId, secret: SecretHash, now: Timestamp) {
         let refused = Remembered {
             value: secret,
@@ -191,7 +189,7 @@ impl<T: Clone> FetchedValues<T> {
     }
 
     /// Returns the remembered value. If reading a newer value has failed (`read_failed`), returns the
-    /// remembered one only while it is young enough for an outage.
+    /// remembered value only while it is young enough for an outage.
     pub(crate) fn last(&self, name: &str, read_failed: bool, now: Timestamp) -> Option<T> {
         lock(&self.last)
             .get(name)

@@ -16,7 +16,6 @@ use crate::detail::{Detail, Histories};
 use crate::error::ApiError;
 use crate::memory::Memory;
 
-/// The symbols of one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Selection {
     /// Each symbol once, in the order of the request.
@@ -27,7 +26,6 @@ pub(crate) struct Selection {
     pub(crate) detail: bool,
 }
 
-/// The price of a requested symbol.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct FoundPrice {
     pub(crate) symbol: RequestedSymbol,
@@ -55,7 +53,6 @@ impl FoundPrice {
     }
 }
 
-/// The prices of one request.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct FoundPrices {
     /// The prices in the order of the response; at least one.
@@ -165,7 +162,7 @@ pub(crate) async fn find(
     Ok(found)
 }
 
-/// Reads the prices of these coins and a rate into the memory. Returns those that could not be read.
+/// Reads the prices of these coins and a rate into the memory. Returns the values that could not be read.
 async fn refresh(
     store: &impl ApiStore,
     memory: &Memory,
@@ -209,8 +206,8 @@ async fn refresh(
 }
 
 /// Returns a price from the memory. If the price could not be read for this request (`read_failed`),
-/// returns it only while it is young enough for an outage, and marks it stale: the table may have a
-/// newer price.
+/// returns it only while it is young enough for an outage. It is then stale, because the table may
+/// have a newer price.
 fn remembered_price(
     memory: &Memory,
     symbol: RequestedSymbol,

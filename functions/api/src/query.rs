@@ -10,14 +10,11 @@ use crate::event::Request;
 use crate::format::{Columns, Format};
 use crate::prices::Selection;
 
-/// The parameter for the requested symbols.
 pub(crate) const SYMBOLS: &str = "symbols";
 /// The parameter for the currency of all amounts. As a value of `include`: the column with the code
 /// of the currency.
 pub(crate) const CURRENCY: &str = "currency";
-/// The parameter for the format of the response.
 pub(crate) const FORMAT: &str = "format";
-/// The parameter for optional parts of the response.
 pub(crate) const INCLUDE: &str = "include";
 
 /// The default format.
@@ -168,7 +165,6 @@ fn parse_currency(
         })
 }
 
-/// Returns the decoded values of every parameter of this name, in the order of the request.
 fn values(request: &Request, name: &str) -> Vec<String> {
     form_urlencoded::parse(request.query.as_bytes())
         .filter(|(parameter, _)| parameter == name)
@@ -189,8 +185,8 @@ fn refuse_near_misses(request: &Request) -> Result<(), ApiError> {
     }
 }
 
-/// Returns true if a name differs from a parameter in its case, a trailing `[..]`, or a missing or
-/// additional final `s`, and in nothing else.
+/// Returns true if a name differs from a parameter only in its case, in a trailing `[..]`, or in one
+/// final `s`.
 fn is_near_miss(name: &str) -> bool {
     if PARAMETERS.contains(&name) {
         return false;

@@ -31,7 +31,6 @@ pub(crate) struct Response {
     /// `None` for a 304. The response to a HEAD request has the body of the GET request: the gateway
     /// sends the length of the body and drops the body.
     pub(crate) body: Option<Body>,
-    /// The code of an error response.
     pub(crate) code: Option<ErrorCode>,
 }
 
@@ -75,7 +74,6 @@ impl Response {
         }
     }
 
-    /// Creates an error response.
     pub(crate) fn error(error: &ApiError, request_id: &str, now: Timestamp) -> Self {
         // The body has only text and numbers, so serialising cannot fail.
         let body = serde_json::to_string(&error.body(request_id, now)).unwrap_or_default();
@@ -127,7 +125,6 @@ impl Response {
         }
     }
 
-    /// Returns the length of the body in bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.body.as_deref().map_or(0, <[u8]>::len)
     }

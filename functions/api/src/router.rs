@@ -10,7 +10,6 @@ use crate::error::ApiError;
 /// `$default` gets these requests.
 pub(crate) const GET_KEY: &str = "GET /key";
 
-/// The methods of every route, for the `Allow` header.
 pub(crate) const ALLOWED_METHODS: &str = "GET, HEAD";
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,10 +10,6 @@ use crate::api::Api;
 
 /// Creates the API: reads the settings, starts the log and creates the DynamoDB client. Sends no
 /// request.
-///
-/// # Errors
-///
-/// If a setting is invalid or the client cannot be created.
 pub fn api() -> Result<Api<Store>, Error> {
     let settings = ApiSettings::read(process_environment)?;
     telemetry::init(settings.log_level);

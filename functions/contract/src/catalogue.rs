@@ -115,7 +115,7 @@ pub const CURRENCIES: &[Currency] = &[
 
 /// The migrations to coins of [`COINS`].
 pub const MIGRATIONS: &[Migration] = &[
-    // Polygon exchanges one POL for each MATIC since 4 September 2024; CoinGecko lists
+    // Since 4 September 2024, Polygon exchanges one POL for each MATIC. CoinGecko lists
     // `matic-network` as migrated to `polygon-ecosystem-token`.
     Migration {
         from: "MATIC",

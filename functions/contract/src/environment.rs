@@ -1,8 +1,8 @@
 //! The functions' environment variables: one struct for each function.
 //!
 //! The crate `infra` fills the struct with template values, and a function reads it from its process
-//! environment, so neither can forget or misspell a variable. The comment of a variable is also its
-//! text in `.env.example`.
+//! environment. Neither can forget or misspell a variable. The comment of a variable is also its text
+//! in `.env.example`.
 
 use crate::Function;
 

@@ -97,7 +97,7 @@ pub fn rate_limit_sk(minute: &str) -> String {
     format!("{RATE_LIMIT_PREFIX}{minute}")
 }
 
-/// Makes the index sort key of an API key. The id orders keys that were created in the same
+/// Makes the sort key of an API key in the index. The id orders keys that were created in the same
 /// second.
 pub fn api_key_gsi1_sk(created_at: &str, key_id: &str) -> String {
     format!("{created_at}#{key_id}")

@@ -1,6 +1,6 @@
 //! The HTTP routes, as route keys of API Gateway, and the headers of the API.
 
-/// The requested prices, or all supported ones.
+/// The prices of the requested coins, or of all supported coins.
 pub const GET_PRICES: &str = "GET /prices";
 /// One price.
 pub const GET_PRICE: &str = "GET /prices/{symbol}";

@@ -14,7 +14,7 @@ use shared::timestamp::Timestamp;
 use crate::prices::FoundPrices;
 
 /// The mark after the symbol of a stale price. A client that does not know the mark does not find the
-/// symbol. It would ignore a separate column, and show the price as fresh.
+/// symbol. Such a client would ignore a separate column, and show the price as fresh.
 const STALE: char = '*';
 /// The separator after the symbol of a fresh price.
 const FRESH: char = ' ';
@@ -38,8 +38,8 @@ pub(crate) struct Columns {
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "CompactPrices", extend("minItems" = 3)))]
 pub(crate) struct CompactBody<'a>(
-    /// The symbols. `*` follows the symbol of a stale price, and a space follows the symbol of a
-    /// fresh price unless it is the last.
+    /// The symbols. `*` follows the symbol of a stale price. A space follows the symbol of a fresh
+    /// price, except the last symbol.
     String,
     /// Units of the currency for one coin: US dollars without the parameter `currency`.
     Vec<&'a Decimal>,
@@ -86,7 +86,6 @@ impl<'a> CompactBody<'a> {
     }
 }
 
-/// Writes the symbols with their marks.
 pub(super) fn symbols(found: &FoundPrices) -> String {
     let mut symbols = String::new();
     for price in &found.prices {

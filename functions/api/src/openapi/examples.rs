@@ -292,7 +292,6 @@ fn store(limit: u32) -> MemoryStore {
     store
 }
 
-/// Returns the status and the body of the response to a request.
 async fn respond(target: &str, state: State) -> (i64, Value) {
     let store = store(if state == Exhausted { 1 } else { 100 });
     let settings = ApiSettings::read(|name| match name {
