@@ -60,7 +60,7 @@ impl Setup {
     /// without the write of `lastUsedAt`.
     fn take_awaited_calls(&self) -> Vec<Call> {
         let mut calls = self.proxy.take_calls();
-        calls.retain(|call| ![Call::NoteUse, Call::Transaction, Call::Other].contains(call));
+        calls.retain(|call| ![Call::LastUse, Call::Transaction, Call::Other].contains(call));
         calls
     }
 
@@ -115,7 +115,7 @@ async fn a_warm_request_waits_for_one_call_or_for_two_simultaneous_calls() {
 
     // The proxy delays each of the two calls until the other one arrives.
     for call in [Call::BatchGetItem, Call::Count] {
-        setup.proxy.fail(call, Fault::Company);
+        setup.proxy.fail(call, Fault::WaitForSecond);
     }
     let two = [Call::BatchGetItem, Call::Count];
     assert_eq!(get("/prices?symbols=BTC,ETH").await, two);

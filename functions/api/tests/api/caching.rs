@@ -31,6 +31,7 @@ async fn a_response_that_the_client_has_cached_is_a_304() {
     let again = get_if_none_match(&service, 40, "/prices?symbols=BTC,ETH", &tag(&first)).await;
     assert_eq!((again.status, again.text.as_str()), (304, ""));
     assert_eq!(tag(&again), tag(&first));
+    // 315 s after the fetch of the prices.
     assert_eq!(again.header("cache-control"), Some("private, max-age=275"));
     assert_eq!(again.header("vary"), Some("Accept-Encoding, X-API-Key"));
     assert_eq!(again.header("vary"), first.header("vary"));
@@ -77,6 +78,7 @@ async fn the_tag_depends_on_every_part_of_the_data() {
         service.store.insert_price(newer);
         tags.push(tag(&service.get_at(later(update * 300), target).await));
     }
+    // The last price was fetched at 1200, and is fresh for 390 s.
     let stale = service.get_at(later(1_200 + 391), target).await;
     assert_eq!(stale.stale(), ["BTC"]);
     tags.push(tag(&stale));
@@ -98,16 +100,16 @@ async fn the_max_age_of_a_stale_price_is_short_but_not_zero() {
 #[tokio::test]
 async fn an_old_price_of_one_coin_does_not_shorten_the_max_age() {
     let service = Service::new();
-    let mut frozen = price("ETH", "7", None);
-    frozen.last_updated = Timestamp::parse("2026-01-13T10:30:05Z").unwrap();
-    service.store.insert_price(frozen);
+    let mut old = price("ETH", "7", None);
+    old.last_updated = Timestamp::parse("2026-01-13T10:30:05Z").unwrap();
+    service.store.insert_price(old);
     let reply = service.get("/prices?symbols=BTC,ETH").await;
     assert_eq!(reply.stale(), ["ETH"]);
     assert_eq!(reply.header("cache-control"), Some("private, max-age=315"));
 }
 
 #[tokio::test]
-async fn prices_are_read_again_when_an_update_is_due_and_then_every_few_seconds() {
+async fn prices_are_read_again_when_an_update_is_due_and_then_every_five_seconds() {
     let service = Service::with_variables(&[]);
     let reads = async |seconds| {
         service.get_at(later(seconds), "/prices/BTC").await;
@@ -122,6 +124,7 @@ async fn prices_are_read_again_when_an_update_is_due_and_then_every_few_seconds(
     assert_eq!(reads(300).await, 1);
     assert_eq!(reads(304).await, 0);
     assert_eq!(reads(305).await, 1);
+    // The process reads this price at 310. The next update is due at 602.
     let mut updated = price("BTC", "7", None);
     updated.fetched_at = later(302);
     service.store.insert_price(updated);
@@ -132,7 +135,7 @@ async fn prices_are_read_again_when_an_update_is_due_and_then_every_few_seconds(
 }
 
 #[tokio::test]
-async fn a_read_with_an_older_price_does_not_change_the_response() {
+async fn an_older_price_in_the_table_is_not_served_for_fifteen_minutes() {
     let service = Service::new();
     let mut newer = price("BTC", "2", None);
     newer.fetched_at = later(10);
@@ -146,7 +149,7 @@ async fn a_read_with_an_older_price_does_not_change_the_response() {
     service.store.insert_price(price("BTC", "1", None));
     assert_eq!(answer(310).await, 2);
     assert_eq!(answer(909).await, 2);
-    // 15 minutes after its fetch, the remembered price is replaced.
+    // 15 minutes after the fetch of the remembered price, the older price replaces it.
     assert_eq!(answer(915).await, 1);
 }
 
@@ -191,7 +194,7 @@ async fn head_has_the_tag_and_can_be_a_304() {
 }
 
 #[tokio::test]
-async fn a_request_answered_with_a_304_requires_a_key_and_counts_against_the_rate_limit() {
+async fn a_304_requires_a_key_and_counts_against_the_rate_limit() {
     let service = Service::new();
     service.get("/prices/BTC").await;
     service.take_calls();

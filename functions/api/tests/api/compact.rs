@@ -19,6 +19,7 @@ async fn the_columns_are_symbols_prices_and_changes_in_the_order_of_the_request(
     assert_eq!(reply.status, 200);
     assert_eq!(reply.text, r#"["SOL BTC",[0.02345,103663],[-150,-150]]"#);
     assert_eq!(reply.header("content-type"), Some("application/json"));
+    // 300 s until the next update is due, and the key's jitter of 15 s.
     assert_eq!(reply.header("cache-control"), Some("private, max-age=315"));
     assert_eq!(reply.header("vary"), Some("Accept-Encoding, X-API-Key"));
 }
@@ -33,7 +34,7 @@ async fn the_format_also_works_for_one_symbol_and_for_the_whole_list() {
 }
 
 #[tokio::test]
-async fn market_capitalisations_are_only_included_on_request() {
+async fn market_capitalisations_are_included_only_on_request() {
     let service = Service::new();
     let reply = service
         .get("/prices?symbols=BTC,SOL&format=compact&include=marketCap")
@@ -60,7 +61,7 @@ async fn a_star_follows_the_symbol_of_a_stale_price() {
         .get_at(later(391), "/prices?symbols=BTC,ETH&format=compact")
         .await;
     assert_eq!(reply.text, r#"["BTC*ETH",[103663,2600],[-150,-150]]"#);
-    // A newer price is expected 315 s after the newest fetch: 300 s to the next update, and a margin.
+    // 315 s after the newest fetch, which was 91 s ago.
     assert_eq!(reply.header("cache-control"), Some("private, max-age=224"));
 }
 
@@ -102,14 +103,14 @@ async fn include_time_adds_the_time_and_the_seconds_to_wait() {
 #[tokio::test]
 async fn included_columns_have_a_fixed_order() {
     let service = Service::with_variables(&[]);
-    let both = r#"["BTC",[103663],[-150],[2058811028682.1257],[1768473005,315]]"#;
+    let all = r#"["BTC",[103663],[-150],[2058811028682.1257],[1768473005,315]]"#;
     for include in [
         "include=marketCap,time",
         "include=time,marketCap",
         "include=time&include=marketCap",
     ] {
         let target = format!("/prices/BTC?format=compact&{include}");
-        assert_eq!(service.get(&target).await.text, both, "{include}");
+        assert_eq!(service.get(&target).await.text, all, "{include}");
     }
     for include in ["include=time,", "include=times"] {
         let reply = service
@@ -132,7 +133,7 @@ async fn included_columns_have_a_fixed_order() {
 }
 
 #[tokio::test]
-async fn the_tag_covers_only_the_data_of_the_format() {
+async fn the_tag_covers_only_the_columns_of_the_compact_format() {
     let service = Service::with_variables(&[]);
     let target = "/prices/BTC?format=compact";
     let first = service.get(target).await;
@@ -151,16 +152,16 @@ async fn the_tag_covers_only_the_data_of_the_format() {
     assert_eq!(again.status, 304);
 }
 
-/// Twenty coins with the provider's full precision: random floats, written with as many digits as they
-/// need.
+/// Returns the prices of twenty coins with the provider's full precision: random floats with all
+/// digits.
 fn coins(change: impl Strategy<Value = f64> + Clone) -> impl Strategy<Value = Vec<Price>> {
-    let figures = (0.1_f64..1.0, change.prop_map(|change| change.to_string()));
-    proptest::collection::vec(figures, 20).prop_map(|figures| {
+    let numbers = (0.1_f64..1.0, change.prop_map(|change| change.to_string()));
+    proptest::collection::vec(numbers, 20).prop_map(|numbers| {
         // The power of ten of each coin's price when the catalogue was created.
         let magnitudes = [6, 4, 3, 0, 3, 0, 0, 0, 2, 2, 1, 0, 2, 1, 0, 2, 2, 1, 0, -1];
         Symbol::all()
             .zip(magnitudes)
-            .zip(figures)
+            .zip(numbers)
             .map(|((symbol, magnitude), (part, change))| Price {
                 change_24h: Decimal::parse(&change).ok(),
                 ..price(
@@ -175,12 +176,13 @@ fn coins(change: impl Strategy<Value = f64> + Clone) -> impl Strategy<Value = Ve
 
 mod properties {
     use super::*;
+    use crate::properties::decimal;
 
     fn get(prices: &[Price], seconds: u32, target: &str) -> String {
         get_at_rates(prices, None, seconds, target)
     }
 
-    /// Sends a request to a service with these prices. `rate_value` is the rate of every listed
+    /// Returns the response of a service with these prices. `rate_value` is the rate of every listed
     /// currency.
     fn get_at_rates(
         prices: &[Price],
@@ -197,18 +199,9 @@ mod properties {
                 .store
                 .insert_rate(rate(listed.code(), &value.to_string()));
         }
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build()
-            .unwrap();
-        let reply = runtime.block_on(service.get_at(later(seconds), target));
+        let reply = crate::properties::run(service.get_at(later(seconds), target));
         assert_eq!(reply.status, 200);
         reply.text
-    }
-
-    fn decimal() -> impl Strategy<Value = Decimal> {
-        "-?[0-9]{1,20}(\\.[0-9]{1,18})?(e-?[0-9]{1,2})?"
-            .prop_map(|text| Decimal::parse(&text).unwrap())
     }
 
     #[derive(serde::Deserialize)]
@@ -233,13 +226,13 @@ mod properties {
     proptest! {
         #[test]
         fn the_compact_format_has_the_same_data_as_the_json_format(
-            figures in proptest::collection::vec(
+            inputs in proptest::collection::vec(
                 (decimal(), proptest::option::of(decimal()), proptest::option::of(decimal()), 0_u32..600),
                 1..20,
             ),
         ) {
             let prices: Vec<_> = Symbol::all()
-                .zip(figures)
+                .zip(inputs)
                 .map(|(symbol, (price, change_24h, market_cap, age))| Price {
                     symbol,
                     price,

@@ -6,11 +6,11 @@ use proptest::prelude::*;
 use serde_json::json;
 use shared::currency::{Currency, ListedCurrency};
 use shared::decimal::Decimal;
-use shared::error::StoreError;
 use shared::price::Price;
 use shared::testing::Operation;
 
 use crate::errors::assert_error;
+use crate::outages::throttled;
 use crate::service::{Reply, Service, later, now, price, rate, symbol};
 
 /// Returns a service with rates for the euro and the yen, but none for the pound.
@@ -21,10 +21,6 @@ fn service() -> Service {
     service
 }
 
-fn throttled() -> StoreError {
-    StoreError::Throttled { operation: "test" }
-}
-
 fn tag(reply: &Reply) -> &str {
     reply.header("etag").unwrap()
 }
@@ -33,8 +29,8 @@ fn tag(reply: &Reply) -> &str {
 async fn amounts_are_converted_to_twelve_digits() {
     let reply = service().get("/prices?symbols=SOL,BTC&currency=EUR").await;
     assert_eq!(reply.status, 200);
-    // 0.02345 * 0.8588, (1 - 1.5 %) * (1 + 0.25 %) - 1, 103663 * 0.8588 and
-    // 2058811028682.1257 * 0.8588 = 1768106911432.20955...
+    // Prices: 0.02345 * 0.8588 and 103663 * 0.8588. Change: (1 - 1.5 %) * (1 + 0.25 %) - 1.
+    // Market capitalisation: 2058811028682.1257 * 0.8588 = 1768106911432.20955...
     assert_eq!(
         reply.text,
         concat!(
@@ -94,7 +90,7 @@ async fn a_code_may_have_any_case_and_may_be_repeated() {
 }
 
 #[tokio::test]
-async fn another_code_is_a_validation_error_that_names_the_currencies() {
+async fn an_invalid_currency_is_a_validation_error_that_names_the_allowed_values() {
     let service = service();
     for query in [
         "currency=CHF",
@@ -147,7 +143,7 @@ async fn bitcoin_is_read_for_its_rate_and_is_not_in_the_response() {
 }
 
 #[tokio::test]
-async fn bitcoin_is_no_currency_if_it_is_not_supported() {
+async fn bitcoin_is_not_a_currency_if_the_coin_is_not_supported() {
     let service = Service::with_variables(&[("SUPPORTED_SYMBOLS", "ETH")]);
     let reply = service.get("/prices/ETH?currency=BTC").await;
     assert_error(&reply, 400, "VALIDATION_ERROR");
@@ -163,7 +159,7 @@ async fn a_change_is_null_if_the_change_of_the_rate_is_unknown() {
     let mut unknown = rate("EUR", "0.8588");
     unknown.change_24h = None;
     service.store.insert_rate(unknown);
-    // A change in bitcoin would be a division by zero.
+    // With this change of BTC, the change of ETH in bitcoin would be a division by zero.
     let mut worthless = price("BTC", "103663", None);
     worthless.change_24h = Some(Decimal::parse("-100").unwrap());
     service.store.insert_price(worthless);
@@ -214,9 +210,9 @@ async fn a_currency_without_a_rate_is_a_503_with_its_own_code() {
 }
 
 #[tokio::test]
-async fn a_rate_is_served_for_a_day_and_after_fifteen_minutes_as_stale() {
+async fn a_rate_is_served_for_a_day_and_is_stale_after_fifteen_minutes() {
     let service = service();
-    // The second provider supplies fewer currencies, so a rate can be older than the prices.
+    // A rate can be older than the prices, because the second provider supplies fewer currencies.
     let at = async |seconds: u32| {
         let mut newer = price("BTC", "103663", None);
         newer.fetched_at = later(seconds);
@@ -229,7 +225,7 @@ async fn a_rate_is_served_for_a_day_and_after_fifteen_minutes_as_stale() {
     assert_eq!(at(900).await.stale(), Vec::<&str>::new());
     let stale = at(901).await;
     assert_eq!(stale.stale(), ["BTC"]);
-    // The age of the rate does not change the time of the next update: the price is one second old.
+    // The age of the rate does not shorten the max-age: the remembered price is one second old.
     assert_eq!(stale.header("cache-control"), Some("private, max-age=314"));
     assert_eq!(at(86_399).await.stale(), ["BTC"]);
     assert_error(&at(86_400).await, 503, "NO_RATE");
@@ -238,11 +234,11 @@ async fn a_rate_is_served_for_a_day_and_after_fifteen_minutes_as_stale() {
 }
 
 #[tokio::test]
-async fn a_rate_that_the_provider_repeats_is_stale() {
+async fn a_new_rate_with_an_old_time_of_the_provider_is_stale() {
     let service = service();
-    let mut repeated = rate("EUR", "0.8588");
-    repeated.last_updated = now().minus_seconds(901);
-    service.store.insert_rate(repeated);
+    let mut old = rate("EUR", "0.8588");
+    old.last_updated = now().minus_seconds(901);
+    service.store.insert_rate(old);
     let reply = service
         .get("/prices?symbols=BTC,ETH&currency=EUR&format=compact")
         .await;
@@ -250,7 +246,7 @@ async fn a_rate_that_the_provider_repeats_is_stale() {
 }
 
 #[tokio::test]
-async fn prices_and_rate_are_one_read_and_are_remembered() {
+async fn prices_and_their_rate_are_read_in_one_call_and_are_remembered() {
     let service = service();
     let target = "/prices?symbols=BTC,ETH&currency=EUR";
     service.get(target).await;
@@ -265,7 +261,7 @@ async fn prices_and_rate_are_one_read_and_are_remembered() {
     );
     service.get(target).await;
     assert_eq!(service.take_calls(), [Operation::CountRequest]);
-    // Another currency of remembered prices, and a coin in a remembered currency.
+    // The first request needs another rate, and the second one another price.
     let read = [Operation::CountRequest, Operation::Prices];
     service.get("/prices?symbols=BTC,ETH&currency=JPY").await;
     assert_eq!(service.take_calls(), read);
@@ -276,7 +272,7 @@ async fn prices_and_rate_are_one_read_and_are_remembered() {
 }
 
 #[tokio::test]
-async fn an_overdue_rate_is_read_every_few_seconds_and_never_goes_back() {
+async fn an_overdue_rate_is_read_every_five_seconds_and_keeps_the_newest_value() {
     let service = service();
     let euros = async |seconds| {
         let reply = service
@@ -289,9 +285,10 @@ async fn an_overdue_rate_is_read_every_few_seconds_and_never_goes_back() {
             .count();
         (reply.body["data"][0]["price"].clone(), reads)
     };
-    let mut frozen = price("BTC", "1", None);
-    frozen.fetched_at = later(1_000);
-    service.store.insert_price(frozen);
+    // The update of this price is not due during the test, so only the rate is read.
+    let mut current = price("BTC", "1", None);
+    current.fetched_at = later(1_000);
+    service.store.insert_price(current);
     let mut newer = rate("EUR", "2");
     newer.fetched_at = later(10);
     service.store.insert_rate(newer);
@@ -301,12 +298,12 @@ async fn an_overdue_rate_is_read_every_few_seconds_and_never_goes_back() {
     assert_eq!(euros(310).await, (json!(2), 1));
     assert_eq!(euros(314).await, (json!(2), 0));
     assert_eq!(euros(315).await, (json!(2), 1));
-    // 15 minutes after its fetch, the remembered rate is replaced.
+    // 15 minutes after the fetch of the remembered rate, an older rate replaces it.
     assert_eq!(euros(910).await, (json!(1), 1));
 }
 
 #[tokio::test]
-async fn a_rate_that_is_missing_in_a_complete_read_is_forgotten() {
+async fn a_rate_that_the_table_no_longer_has_is_forgotten() {
     let service = service();
     let target = "/prices/BTC?currency=EUR";
     assert_eq!(service.get(target).await.status, 200);
@@ -351,7 +348,7 @@ async fn a_rate_that_was_never_read_is_a_503_during_an_outage() {
 }
 
 #[tokio::test]
-async fn a_rate_that_is_left_unprocessed_affects_only_its_currency() {
+async fn a_rate_that_cannot_be_read_affects_only_its_currency() {
     let service = service();
     let euro = rate("EUR", "1").currency;
     service.store.set_rate_unreadable(euro, true);
@@ -360,7 +357,7 @@ async fn a_rate_that_is_left_unprocessed_affects_only_its_currency() {
     let yen = service.get("/prices/ETH?currency=JPY").await;
     assert_eq!(yen.stale(), Vec::<&str>::new());
 
-    // A remembered rate is served as stale, because the table may have a newer one.
+    // A remembered rate is served as stale, because the table may have a newer rate.
     service.store.set_rate_unreadable(euro, false);
     service.get("/prices/ETH?currency=EUR").await;
     service.store.set_rate_unreadable(euro, true);
@@ -404,7 +401,7 @@ async fn the_tag_depends_on_the_currency_in_every_format() {
 }
 
 #[tokio::test]
-async fn head_and_gzip_work_as_in_dollars() {
+async fn head_and_gzip_work_with_a_currency() {
     let service = service();
     let key = ("x-api-key", service.key.as_str());
     let get = service.get("/prices?currency=jpy").await;
@@ -464,7 +461,6 @@ mod properties {
         reply
     }
 
-    /// The numbers of a response, with every digit.
     #[derive(Debug, serde::Deserialize)]
     struct Prices {
         data: Vec<PlainPrice>,
@@ -487,7 +483,7 @@ mod properties {
         number.to_string().parse().unwrap()
     }
 
-    /// Positive decimals in the forms of providers.
+    /// Returns positive decimals in the notations of the providers.
     fn amount() -> impl Strategy<Value = Decimal> {
         "[1-9][0-9]{0,12}(\\.[0-9]{1,16})?(e-[0-9])?"
             .prop_map(|text| Decimal::parse(&text).unwrap())
@@ -506,7 +502,8 @@ mod properties {
         proptest::sample::select(Currency::all().collect::<Vec<_>>())
     }
 
-    /// Returns a service with BTC and two other coins, and with a rate for every listed currency.
+    /// Returns a service with BTC and two other coins, and with a rate for every listed currency. A coin
+    /// is its price, change and market capitalisation; a rate is its value and change.
     fn service_with(
         coins: &[(Decimal, Option<Decimal>, Option<Decimal>)],
         rates: &[(Decimal, Option<Decimal>)],
@@ -530,7 +527,7 @@ mod properties {
         service
     }
 
-    /// The compact format with market capitalisations and the currency.
+    /// The columns of the compact format with market capitalisations and the currency.
     type Columns = (
         String,
         Vec<Decimal>,
@@ -573,7 +570,7 @@ mod properties {
                 ),
                 _ => (1.0, Some(0.0)),
             };
-            // A float has more digits than the rounded amount.
+            // 5.01e-12 is half a unit of the twelfth digit. A float is more precise.
             for (dollars, converted) in dollars.iter().zip(&converted) {
                 prop_assert_eq!(&dollars.symbol, &converted.symbol);
                 assert_close(&converted.price, float(&dollars.price) * rate, 5.01e-12);
@@ -600,7 +597,7 @@ mod properties {
         }
 
         #[test]
-        fn compact_amounts_are_those_of_json_with_eight_digits(
+        fn compact_amounts_are_the_amounts_of_json_with_eight_digits(
             coins in proptest::collection::vec((amount(), change(), proptest::option::of(amount())), 3),
             rates in proptest::collection::vec((amount(), change()), 1..4),
             currency in currency(),
@@ -612,6 +609,7 @@ mod properties {
             let (_, prices, changes, caps, code): Columns =
                 serde_json::from_str(&compact.text).unwrap();
             prop_assert_eq!(code, currency.code());
+            // Half a unit of the eighth digit.
             let precision = if currency == Currency::Usd { 0.0 } else { 5.01e-8 };
             for (at, price) in json.iter().enumerate() {
                 assert_close(&prices[at], float(&price.price), precision);

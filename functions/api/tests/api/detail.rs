@@ -1,10 +1,9 @@
-//! The detail of one coin: high, low, volume and charts, as JSON and for a watch.
+//! The detail of one coin: high, low, volume and charts, as `include=detail` and as `compact-detail`.
 
 use proptest::prelude::*;
 use serde_json::json;
 use shared::currency::{Currency, ListedCurrency};
 use shared::decimal::Decimal;
-use shared::error::StoreError;
 use shared::history::{Samples, Slot};
 use shared::price::Price;
 use shared::symbol::Symbol;
@@ -12,6 +11,7 @@ use shared::testing::Operation;
 use shared::timestamp::Timestamp;
 
 use crate::errors::assert_error;
+use crate::outages::throttled;
 use crate::properties::run;
 use crate::service::{Reply, Service, later, now, price, rate, symbol};
 
@@ -29,8 +29,8 @@ pub(crate) fn samples(list: &[(&str, &str)]) -> Samples {
     list.iter().map(sample).collect()
 }
 
-/// Returns a service with BTC at 103663, its volume, and samples at the edges of the charts. The
-/// time of a request is 10:30:05.
+/// Returns a service with BTC at 103663, its volume, and samples at the edges of the charts. Requests
+/// are at 10:30:05 of 2026-01-15.
 fn service() -> Service {
     let service = Service::with_variables(&[]);
     service.store.insert_price(Price {
@@ -44,8 +44,8 @@ fn service() -> Service {
         // In the first period of the chart of the week.
         ("2026-01-08T12:00", "93000"),
         ("2026-01-08T13:50", "93500.25"),
-        // Too early for the chart of the day. The second sample is in the last 24 hours: their
-        // high.
+        // Before the chart of the day, which begins at 11:00. The last 24 hours begin at 10:35: the
+        // second sample is their high.
         ("2026-01-14T10:30", "120000"),
         ("2026-01-14T10:35", "104000.125"),
         ("2026-01-14T11:00", "102000"),
@@ -53,15 +53,11 @@ fn service() -> Service {
         ("2026-01-15T09:35", "103200"),
         ("2026-01-15T10:25", "103500.5"),
         ("2026-01-15T10:30", "103700"),
-        // The sample of a clock that runs ahead.
+        // In the future: the clock of the update function was ahead.
         ("2026-01-15T10:35", "999999"),
     ]);
     service.store.insert_samples("BTC", history);
     service
-}
-
-fn throttled() -> StoreError {
-    StoreError::Throttled { operation: "test" }
 }
 
 #[tokio::test]
@@ -160,7 +156,7 @@ async fn every_sample_is_converted_at_the_rate_of_its_own_slot() {
 }
 
 #[tokio::test]
-async fn the_charts_of_bitcoin_in_bitcoin_are_flat() {
+async fn every_point_of_bitcoin_in_bitcoin_is_one() {
     let service = service();
     let reply = service.get("/prices/BTC?include=detail&currency=BTC").await;
     let data = &reply.body["data"][0];
@@ -199,7 +195,7 @@ async fn a_watch_gets_columns_and_heights_from_0_to_99() {
         reply.text,
         [
             r#"["BTC",103663,-150,30567894561.25,104000.125,102000,"#,
-            // Each chart begins after the gap that is longer than half of the chart.
+            // Each chart begins after a gap that is longer than half of the chart.
             "[1768472700,300,103500.5,103700,[0,99]],",
             "[1768469400,1800,103200,103700,[0,59,99]],",
             &format!("[1768384800,7200,102000,103700,[0,{gaps}70,99]]]"),
@@ -209,7 +205,7 @@ async fn a_watch_gets_columns_and_heights_from_0_to_99() {
 }
 
 #[tokio::test]
-async fn the_columns_of_the_compact_format_follow_on_request() {
+async fn compact_detail_has_the_optional_columns_of_compact() {
     let service = Service::with_variables(&[]);
     let all = r#"["ETH",2587.79,-150,null,2587.79,2587.79,null,null,null,312382548453.98755,[1768473005,315],"USD"]"#;
     for include in [
@@ -252,7 +248,7 @@ async fn a_migrated_symbol_has_the_detail_of_its_successor() {
 }
 
 #[tokio::test]
-async fn a_list_has_no_detail() {
+async fn a_detail_of_a_list_and_unknown_values_are_validation_errors() {
     let service = service();
     for (target, allowed) in [
         (
@@ -291,7 +287,7 @@ async fn a_list_has_no_detail() {
 }
 
 #[tokio::test]
-async fn a_detail_is_one_query_and_two_in_another_currency() {
+async fn a_detail_is_one_query_and_in_another_currency_two_queries() {
     use Operation::{CountRequest, PriceHistory, RateHistory};
 
     let service = service();
@@ -330,7 +326,7 @@ async fn a_detail_is_one_query_and_two_in_another_currency() {
 }
 
 #[tokio::test]
-async fn nothing_else_is_read_if_nothing_may_be_remembered() {
+async fn a_detail_without_remembered_prices_causes_no_further_read() {
     use Operation::{ApiKey, CountRequest, PriceHistory, TouchApiKey};
 
     let service = Service::with_variables(&[("PROCESS_CACHE_SECONDS", "0")]);
@@ -394,7 +390,7 @@ async fn the_tag_covers_the_charts_and_not_the_time() {
 }
 
 #[tokio::test]
-async fn head_and_gzip_are_as_for_prices() {
+async fn head_and_gzip_work_with_a_detail() {
     let service = service();
     for target in [JSON, COMPACT] {
         let headers = [
@@ -493,11 +489,11 @@ async fn samples_before_the_charts_are_not_served_even_if_they_are_not_deleted()
 pub(crate) mod properties {
     use super::*;
 
-    /// The slots of eight days that end a little after now.
+    /// The slots of eight days, which end [`END_SECONDS`] after now.
     const SLOTS: u32 = 8 * 288;
-    const END: u32 = 1_800;
+    const END_SECONDS: u32 = 1_800;
 
-    /// Runs of slots: whether they have a sample, and their number.
+    /// Returns runs of consecutive slots: whether the slots have a sample, and the number of slots.
     fn runs() -> impl Strategy<Value = Vec<(bool, u32)>> {
         prop_oneof![
             1 => Just(vec![(true, SLOTS)]),
@@ -523,8 +519,8 @@ pub(crate) mod properties {
             .collect()
     }
 
-    /// Returns random samples near `base`, as 64-bit floats in their shortest text. The runs are
-    /// repeated.
+    /// Returns random samples near `base`, as 64-bit floats in their shortest text. `runs` is repeated
+    /// until the last slot.
     pub(crate) fn walk(base: f64, runs: &[(bool, u32)], seed: u64) -> Samples {
         let mut state = seed;
         let mut random = || {
@@ -536,7 +532,7 @@ pub(crate) mod properties {
         let spread = [0.0, 1e-6, 0.01, 0.5][usize::try_from(seed % 4).unwrap()];
         let runs = runs.iter().cycle();
         let present = runs.flat_map(|(present, length)| (0..*length).map(|_| *present));
-        let end = later(END);
+        let end = later(END_SECONDS);
         (0..SLOTS)
             .zip(present)
             .filter(|(_, present)| *present)
@@ -586,7 +582,7 @@ pub(crate) mod properties {
             (-99_999.9_f64..99_999.9, 0.1_f64..1.9, any::<bool>()),
         )
             .prop_map(
-                |(index, currency, (coin_runs, rate_runs, seed), (change, move_, known))| {
+                |(index, currency, (coin_runs, rate_runs, seed), (change, factor, known))| {
                     let service = Service::with_variables(&[]);
                     let coin = Symbol::all().nth(index).unwrap();
                     let history = walk(COINS[index], &coin_runs, seed);
@@ -596,7 +592,7 @@ pub(crate) mod properties {
                     service.store.insert_samples(coin.as_str(), history.clone());
                     let float = |value: f64| decimal(&value.to_string());
                     service.store.insert_price(Price {
-                        price: float(COINS[index] * move_),
+                        price: float(COINS[index] * factor),
                         change_24h: known.then(|| float(change)),
                         market_cap: known.then(|| decimal("2058811028682.1257")),
                         volume_24h: known.then(|| float(305_678_945_612.345_67)),
@@ -701,7 +697,7 @@ pub(crate) mod properties {
     }
 
     fn assert_close(a: &Decimal, b: &Decimal, absolute: f64) {
-        // Half a unit of the eighth digit.
+        // 5.01e-8 is half a unit of the eighth digit.
         let error = (float(a) - float(b)).abs();
         assert!(
             error <= absolute + 5.01e-8 * float(b).abs(),
@@ -812,7 +808,7 @@ pub(crate) mod properties {
                     .filter(|point| point.time().unix_seconds() >= start)
                     .collect();
                 prop_assert_eq!(shown.len(), heights.len() - gaps);
-                // A chart leaves out points only to have fewer gaps.
+                // A chart omits a point only if more than half of its periods would otherwise be gaps.
                 if let Some(hidden) = points.iter().rev().find(|point| point.time().unix_seconds() < start) {
                     let gap = (start - hidden.time().unix_seconds() - 1) / step;
                     prop_assert!(gaps + usize::try_from(gap).unwrap() > usize::try_from(count / 2).unwrap());

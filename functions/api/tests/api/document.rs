@@ -1,4 +1,4 @@
-//! docs/api.md: its examples, its table of sizes and its names, compared with the function.
+//! Compares the examples, the tables and the names in docs/api.md with the function.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -19,9 +19,9 @@ const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/api.md")
 const BEGIN: &str = "<!-- sizes, written by a test -->\n";
 const END: &str = "<!-- end of sizes -->\n";
 
-/// Symbol, price, change and market capitalisation, as CoinGecko sends them with `precision=full`:
-/// 64-bit floats in their shortest text.
-const FIGURES: &str = "
+/// Symbol, price, change and market capitalisation of each coin, as CoinGecko sends them with
+/// `precision=full`: 64-bit floats in their shortest text.
+const SAMPLE_PRICES: &str = "
 BTC 42181.37830582204 -0.9327634110010229 826197419154.2874
 ETH 2252.9333040850775 -2.266854956452992 270766367222.5563
 BNB 313.3119092327325 -0.9570031617608743 48204964103.69768
@@ -46,7 +46,7 @@ VET 0.0339879883339834 -1.9199171520953284 2470926751.8805933
 
 fn prices() -> Vec<Price> {
     let decimal = |text| Decimal::parse(text).unwrap();
-    FIGURES
+    SAMPLE_PRICES
         .trim()
         .lines()
         .map(|line| {
@@ -65,8 +65,7 @@ fn prices() -> Vec<Price> {
         .collect()
 }
 
-/// Creates a service with these prices, in addition to those of [`Service::over`], and with two
-/// rates.
+/// Creates a service with two rates, and with these prices in addition to those of [`Service::new`].
 fn service(prices: Vec<Price>) -> Service {
     let service = Service::with_variables(&[]);
     service.store.insert_rate(rate("EUR", "0.8588"));
@@ -77,17 +76,17 @@ fn service(prices: Vec<Price>) -> Service {
     service
 }
 
-/// Returns the length of a response's body in bytes.
 async fn bytes(service: &Service, target: &str, header: (&str, &str)) -> usize {
     let headers = [("x-api-key", service.key.as_str()), header];
     service.send(now(), "GET", target, &headers).await.bytes
 }
 
-async fn table() -> String {
+/// Measures responses with the prices of some or all coins.
+async fn list_table() -> String {
     let service = service(prices());
     let mut lines = vec![
         "| symbols | json | json, gzip | compact | compact, gzip \
-         | compact and marketCap | the same, gzip | 304 |"
+         | compact and marketCap | compact and marketCap, gzip | 304 |"
             .to_owned(),
         "|---:|---:|---:|---:|---:|---:|---:|---:|".to_owned(),
     ];
@@ -121,7 +120,7 @@ async fn table() -> String {
     lines.join("\n") + "\n"
 }
 
-/// Measures the details of coins with a sample in every slot.
+/// Measures responses with the detail of one coin that has a sample in every slot.
 async fn detail_table() -> String {
     let service = service(prices());
     for (name, base, seed) in [
@@ -161,13 +160,13 @@ async fn the_table_of_sizes_is_measured() {
     let document = fs::read_to_string(DOCUMENT).unwrap();
     let (before, rest) = document.split_once(BEGIN).unwrap();
     let (_, after) = rest.split_once(END).unwrap();
-    let (prices, details) = (table().await, detail_table().await);
+    let (prices, details) = (list_table().await, detail_table().await);
     let measured = [before, BEGIN, &prices, "\n", &details, END, after].concat();
     assert_committed(DOCUMENT, &measured, "api document");
 }
 
 #[test]
-fn the_table_of_currencies_has_those_of_the_catalogue() {
+fn the_table_of_currencies_has_the_currencies_of_the_catalogue() {
     let begin = "<!-- currencies, written by a test -->\n";
     let document = fs::read_to_string(DOCUMENT).unwrap();
     let (before, rest) = document.split_once(begin).unwrap();

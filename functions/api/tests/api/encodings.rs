@@ -14,7 +14,6 @@ fn service() -> Service {
     service
 }
 
-/// Sends a request with this `Accept-Encoding` header.
 async fn send_accepting(
     service: &Service,
     method: &str,

@@ -85,7 +85,7 @@ async fn unsupported_symbols_and_their_migrations_are_named() {
         reply.body["details"],
         json!({"unsupportedSymbols": ["MATIC"], "migrated": {"MATIC": "POL"}})
     );
-    // The path is decoded already, so a percent sign is part of the symbol.
+    // The gateway has decoded the path, so a percent sign is part of the symbol.
     let reply = service.get("/prices/%42TC").await;
     assert_error(&reply, 404, "NOT_FOUND");
     let reply = service.get("/prices/nope").await;
@@ -184,7 +184,7 @@ async fn unknown_paths_need_no_key_and_do_not_count() {
 }
 
 #[tokio::test]
-async fn other_methods_need_no_key_and_do_not_count() {
+async fn unsupported_methods_need_no_key_and_do_not_count() {
     let service = Service::new();
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "PATCH"] {
         for target in ["/prices", "/prices/BTC", "/health"] {

@@ -101,7 +101,7 @@ async fn the_result_of_a_check_is_remembered_for_five_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_table_that_never_responds_does_not_delay_the_check_forever() {
+async fn the_check_does_not_wait_forever_for_the_table() {
     let service = Service::new();
     service.store.hang(Operation::UpdateStatus);
     assert_eq!(health(&service, 0).await.status, 503);

@@ -6,6 +6,14 @@ use shared::testing::Operation;
 use crate::errors::assert_error;
 use crate::service::{Service, later, now};
 
+/// Returns a key with the id of `key` and another secret.
+fn with_another_secret(key: &str) -> String {
+    let other = RawApiKey::generate().unwrap().reveal();
+    let (id, _) = key.rsplit_once('_').unwrap();
+    let (_, secret) = other.rsplit_once('_').unwrap();
+    format!("{id}_{secret}")
+}
+
 async fn status_with(service: &Service, key: &str) -> i64 {
     service
         .send(now(), "GET", "/prices/BTC", &[("x-api-key", key)])
@@ -28,7 +36,7 @@ async fn the_name_of_the_header_may_have_any_case() {
 async fn all_invalid_keys_get_the_same_response() {
     let service = Service::new();
     let unknown = RawApiKey::generate().unwrap().reveal();
-    let wrong_secret = format!("{}{}", &service.key[..16], &unknown[16..]);
+    let wrong_secret = with_another_secret(&service.key);
     let mut answers = Vec::new();
     for headers in [
         vec![],
@@ -54,8 +62,9 @@ async fn all_invalid_keys_get_the_same_response() {
         key.enabled = true;
         key.expires_at = Some(now());
     });
-    // A disabled key is remembered as refused for ten seconds.
+    // The process remembers for ten seconds that it refused the disabled key.
     answers.push(service.get_at(later(70), "/prices/BTC").await.text);
+    // The responses differ only in their times.
     for answer in &answers {
         let answer = answer.replace("10:31:05", "10:30:05");
         assert_eq!(answer.replace("10:31:15", "10:30:05"), answers[0]);
@@ -69,7 +78,7 @@ async fn the_number_of_calls_does_not_reveal_whether_a_key_exists() {
     assert_eq!(status_with(&service, &service.key).await, 200);
     service.take_calls();
     let unknown = RawApiKey::generate().unwrap().reveal();
-    let wrong_secret = format!("{}{}", &service.key[..16], &unknown[16..]);
+    let wrong_secret = with_another_secret(&service.key);
     for key in [&unknown, &wrong_secret] {
         let headers = [("x-api-key", key.as_str())];
         let mut calls = Vec::new();
@@ -85,10 +94,9 @@ async fn the_number_of_calls_does_not_reveal_whether_a_key_exists() {
 }
 
 #[tokio::test]
-async fn a_wrong_secret_does_not_block_the_right_one() {
+async fn a_wrong_secret_does_not_block_the_right_secret() {
     let service = Service::with_variables(&[("PROCESS_CACHE_SECONDS", "0")]);
-    let other = RawApiKey::generate().unwrap().reveal();
-    let wrong_secret = format!("{}{}", &service.key[..16], &other[16..]);
+    let wrong_secret = with_another_secret(&service.key);
     assert_eq!(status_with(&service, &wrong_secret).await, 401);
     assert_eq!(status_with(&service, &service.key).await, 200);
 }
@@ -143,8 +151,7 @@ async fn an_unknown_key_causes_one_read_in_ten_seconds_and_no_write() {
 #[tokio::test]
 async fn a_wrong_secret_causes_one_read_and_no_write_and_the_key_stays_valid() {
     let service = Service::new();
-    let other = RawApiKey::generate().unwrap().reveal();
-    let wrong_secret = format!("{}{}", &service.key[..16], &other[16..]);
+    let wrong_secret = with_another_secret(&service.key);
     for _ in 0..3 {
         assert_eq!(status_with(&service, &wrong_secret).await, 401);
     }
@@ -155,17 +162,17 @@ async fn a_wrong_secret_causes_one_read_and_no_write_and_the_key_stays_valid() {
 #[tokio::test]
 async fn the_last_use_of_a_key_is_written_once_in_each_clock_minute() {
     let service = Service::new();
-    let noted = || {
+    let stored = || {
         service
             .store
             .stored_api_key(&service.key_id)
             .unwrap()
             .last_used_at
     };
-    // The first request is 5 seconds into a minute.
+    // The first request is 5 seconds after the start of a minute.
     for (seconds, last_used) in [(0, 0), (20, 0), (55, 55), (90, 55), (120, 120)] {
         service.get_at(later(seconds), "/prices/BTC").await;
-        assert_eq!(noted(), Some(later(last_used)), "after {seconds} s");
+        assert_eq!(stored(), Some(later(last_used)), "after {seconds} s");
     }
 }
 

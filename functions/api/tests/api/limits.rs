@@ -18,7 +18,7 @@ async fn every_counted_response_has_the_quota() {
         ("/prices/ADA", 503, "1"),
         ("/prices", 200, "0"),
     ] {
-        // 15 seconds into a minute.
+        // 45 seconds before the next minute.
         let reply = service.get_at(later(10), target).await;
         assert_eq!(reply.status, status, "{target}");
         assert_eq!(reply.header("ratelimit-limit"), Some("5"));
@@ -39,7 +39,7 @@ async fn a_request_over_the_limit_gets_the_seconds_to_wait() {
     assert_eq!(reply.header("retry-after"), Some("35"));
     assert_eq!(reply.header("ratelimit-remaining"), Some("0"));
     assert_eq!(reply.header("ratelimit-reset"), Some("35"));
-    // The next minute begins after these seconds.
+    // 35 seconds later, the next minute begins.
     assert_eq!(service.get_at(later(55), "/prices/BTC").await.status, 200);
 }
 

@@ -9,7 +9,7 @@ use tokio::time::{Duration, Instant};
 use crate::errors::assert_error;
 use crate::service::{Service, later, now, price, symbol};
 
-/// The calls that a response waits for, each with a request that makes it.
+/// The calls that a response waits for, each with the target of a request that makes the call.
 const CALLS: [(Operation, &str); 5] = [
     (Operation::ApiKey, "/prices/BTC"),
     (Operation::CountRequest, "/prices/BTC"),
@@ -21,7 +21,7 @@ const CALLS: [(Operation, &str); 5] = [
     ),
 ];
 
-fn throttled() -> StoreError {
+pub(crate) fn throttled() -> StoreError {
     StoreError::Throttled { operation: "test" }
 }
 
@@ -80,7 +80,7 @@ async fn prices_are_not_served_during_an_outage_after_fifteen_minutes() {
 }
 
 #[tokio::test]
-async fn an_unread_price_is_served_from_memory_and_affects_no_other() {
+async fn a_price_that_cannot_be_read_is_served_from_memory_and_affects_no_other() {
     let service = Service::new();
     service.get("/prices?symbols=BTC,ETH").await;
     service.store.set_unreadable(symbol("BTC"), true);
@@ -98,7 +98,7 @@ async fn an_unread_price_is_served_from_memory_and_affects_no_other() {
 }
 
 #[tokio::test]
-async fn an_unread_price_is_not_reported_as_missing() {
+async fn a_price_that_cannot_be_read_is_not_reported_as_missing() {
     let service = Service::new();
     service.store.set_unreadable(symbol("BTC"), true);
     let reply = service.get("/prices/BTC").await;
@@ -142,8 +142,8 @@ async fn no_response_waits_for_the_write_of_a_keys_last_use() {
     assert_eq!(key_later.status, 200);
     assert_eq!(started.elapsed(), Duration::ZERO);
     // The writes have begun.
-    let noted = service.store.take_calls();
-    assert!(noted.contains(&Operation::TouchApiKey), "{noted:?}");
+    let calls = service.store.take_calls();
+    assert!(calls.contains(&Operation::TouchApiKey), "{calls:?}");
 
     service.store.fail(Operation::TouchApiKey, throttled());
     let failed = service.get_at(later(180), "/prices/BTC").await;
@@ -181,7 +181,8 @@ async fn a_panic_is_a_500_and_the_process_continues() {
 
 #[tokio::test]
 async fn a_panic_while_prices_are_read_does_not_cancel_the_count() {
-    // The key is read at once, and the prices panic before the limiter responds.
+    // The calls for key, limiter and prices pause 0, 3 and 0 times: the prices panic before the limiter
+    // responds.
     let service = Service::over(MemoryStore::new().with_pauses([0, 3, 0]), &[]);
     service.store.panic(Operation::Prices);
     let reply = service.get("/prices/BTC").await;
@@ -190,7 +191,7 @@ async fn a_panic_while_prices_are_read_does_not_cancel_the_count() {
 }
 
 #[tokio::test]
-async fn recovered_prices_replace_remembered_ones() {
+async fn prices_of_a_recovered_table_replace_remembered_prices() {
     let service = Service::new();
     service.get("/prices/BTC").await;
     service.store.fail(Operation::Prices, throttled());
@@ -206,7 +207,7 @@ async fn recovered_prices_replace_remembered_ones() {
 }
 
 #[tokio::test]
-async fn no_error_reveals_its_internal_cause() {
+async fn an_error_of_the_store_does_not_reveal_its_cause() {
     let service = Service::new();
     service.store.fail(
         Operation::CountRequest,

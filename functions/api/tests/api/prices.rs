@@ -25,7 +25,7 @@ async fn prices_have_the_order_of_the_request_and_every_digit() {
 }
 
 #[tokio::test]
-async fn one_symbol_is_still_a_list() {
+async fn a_response_with_one_symbol_is_a_list() {
     let reply = Service::new().get("/prices/btc ").await;
     assert_eq!(reply.status, 200);
     assert_eq!(reply.symbols(), ["BTC"]);
@@ -130,6 +130,7 @@ async fn a_request_without_any_price_has_its_own_code() {
 #[tokio::test]
 async fn a_stale_price_is_served_and_marked() {
     let service = Service::new();
+    // A price is fresh for 390 s: 300 s until the next update and 90 s of grace.
     let fresh = service.get_at(later(390), "/prices/BTC").await;
     assert_eq!(fresh.stale(), Vec::<&str>::new());
     assert!(!fresh.text.contains("stale"));
@@ -142,6 +143,7 @@ async fn a_stale_price_is_served_and_marked() {
 async fn a_recently_fetched_price_with_an_old_time_is_marked_stale() {
     let service = Service::new();
     let mut old = price("BTC", "1", None);
+    // The provider's time stays at `now()`, more than 900 s before the request.
     old.fetched_at = later(1_000);
     service.store.insert_price(old);
     let reply = service.get_at(later(1_000), "/prices/BTC").await;
@@ -149,7 +151,7 @@ async fn a_recently_fetched_price_with_an_old_time_is_marked_stale() {
 }
 
 #[tokio::test]
-async fn an_expired_price_is_not_served_before_its_deletion() {
+async fn a_price_that_is_a_day_old_is_not_served_before_its_deletion() {
     let reply = Service::new().get_at(later(86_400), "/prices/BTC").await;
     assert_eq!(reply.status, 503);
 }
@@ -164,8 +166,10 @@ async fn clients_may_cache_prices_until_the_next_update_but_no_errors() {
             reply.header("cache-control").unwrap().to_owned()
         }
     };
+    // 300 s until the update is due, and the key's jitter of 15 s.
     assert_eq!(control(0).await, "private, max-age=315");
     assert_eq!(control(100).await, "private, max-age=215");
+    // While the update is overdue: 10 s and the jitter.
     assert_eq!(control(350).await, "private, max-age=25");
     assert_eq!(control(500).await, "private, max-age=25");
     let error = service.get_at(later(600), "/prices/ADA").await;

@@ -5,7 +5,7 @@ use shared::testing::Operation;
 use crate::service::{Service, later};
 
 #[tokio::test]
-async fn a_new_key_causes_its_read_and_a_write_of_its_last_use() {
+async fn the_first_request_of_a_key_reads_the_key_and_writes_its_last_use() {
     let service = Service::new();
     service.get("/prices?symbols=BTC,ETH").await;
     assert_eq!(
@@ -53,6 +53,7 @@ async fn a_keys_first_request_of_a_minute_also_writes_its_last_use() {
     let service = Service::new();
     service.get("/prices/BTC").await;
     service.take_calls();
+    // The next minute begins after 55 s.
     service.get_at(later(55), "/prices/BTC").await;
     assert_eq!(
         service.take_calls(),
@@ -61,7 +62,7 @@ async fn a_keys_first_request_of_a_minute_also_writes_its_last_use() {
 }
 
 #[tokio::test]
-async fn prices_that_turned_stale_are_read_again_at_once() {
+async fn prices_that_turned_stale_are_read_again() {
     let service = Service::new();
     service.get_at(later(380), "/prices/BTC").await;
     service.take_calls();
@@ -73,7 +74,7 @@ async fn prices_that_turned_stale_are_read_again_at_once() {
 }
 
 #[tokio::test]
-async fn nothing_is_remembered_if_process_cache_seconds_is_zero() {
+async fn neither_key_nor_prices_are_remembered_if_process_cache_seconds_is_zero() {
     let service = Service::with_variables(&[("PROCESS_CACHE_SECONDS", "0")]);
     service.get("/prices/BTC").await;
     service.take_calls();

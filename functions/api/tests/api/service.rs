@@ -1,4 +1,4 @@
-//! The API with prices and a key in its table, and with a clock of the test.
+//! The API over a table with prices and a key. Each test chooses the time of its requests.
 
 use std::io::Read as _;
 use std::sync::Arc;
@@ -20,12 +20,12 @@ use shared::symbol::Symbol;
 use shared::testing::{MemoryStore, Operation};
 use shared::timestamp::Timestamp;
 
-/// Returns a time early in a minute, so that a test of some seconds stays in one minute.
+/// Returns a time 5 seconds after the start of a minute.
 pub(crate) fn now() -> Timestamp {
     Timestamp::parse("2026-01-15T10:30:05Z").unwrap()
 }
 
-/// Returns a time after [`now`].
+/// Returns the time that is `seconds` after [`now`]. The next minute begins at 55.
 pub(crate) fn later(seconds: u32) -> Timestamp {
     now().plus_seconds(seconds)
 }
@@ -59,7 +59,7 @@ pub(crate) fn rate(code: &str, value: &str) -> Rate {
     }
 }
 
-/// The key of every test. The jitter of its id is 15 s.
+/// The key of every test. The jitter of its id is 15 s, so the `max-age` of a new price is 300 + 15 s.
 const KEY: &str = "cw_0123456789AB_0123456789abcdefghijABCDEFGHIJ0123456789xyz";
 
 /// One instance of the function, with the key of its requests.
@@ -72,18 +72,18 @@ pub(crate) struct Service {
 
 impl Service {
     /// Creates a service with BTC at 103663, ETH at 2587.79, SOL at 0.02345 without a market
-    /// capitalisation, and a limit of 5 requests.
+    /// capitalisation, and a limit of 5 requests per minute.
     pub(crate) fn new() -> Self {
         Self::with_variables(&[("RATE_LIMIT_PER_MINUTE", "5")])
     }
 
-    /// Creates a service with the same data and with these environment variables. Without any, the
-    /// limit is the default of 100 requests.
+    /// Creates a service with the data of [`Service::new`] and these environment variables. The limit
+    /// is 100 requests per minute by default.
     pub(crate) fn with_variables(variables: &[(&str, &str)]) -> Self {
         Self::over(MemoryStore::new(), variables)
     }
 
-    /// Creates a service with the same data over this store, and with these environment variables.
+    /// Writes the data of [`Service::new`] into this store, and creates a service over it.
     pub(crate) fn over(store: MemoryStore, variables: &[(&str, &str)]) -> Self {
         let raw = RawApiKey::parse(KEY).unwrap();
         let record = ApiKey {
@@ -113,7 +113,6 @@ impl Service {
         Arc::new(Api::new(settings(variables), self.store.clone()))
     }
 
-    /// Changes the key in the table.
     pub(crate) fn change_key(&self, change: impl FnOnce(&mut ApiKey)) {
         let mut key = self.store.stored_api_key(&self.key_id).unwrap();
         change(&mut key);
@@ -125,7 +124,6 @@ impl Service {
         self.get_at(now(), target).await
     }
 
-    /// Sends a GET with the key at this time.
     pub(crate) async fn get_at(&self, time: Timestamp, target: &str) -> Reply {
         self.send(time, "GET", target, &[("x-api-key", &self.key)])
             .await
@@ -140,7 +138,7 @@ impl Service {
     ) -> Reply {
         let event = event(method, target, headers);
         let reply = Reply::of(self.api.respond(event, "lambda-request", time).await);
-        // The task that writes the key's last use yields to the response, and ends here.
+        // Lets the task that writes the key's last use end.
         for _ in 0..2 {
             tokio::task::yield_now().await;
         }
@@ -167,12 +165,11 @@ fn settings(variables: &[(&str, &str)]) -> ApiSettings {
     .unwrap()
 }
 
-/// Returns an event of API Gateway with the members that the function may rely on.
+/// Returns an event in the form of API Gateway.
 pub(crate) fn event(method: &str, target: &str, headers: &[(&str, &str)]) -> Event {
     Event::parse(&event_json(method, target, headers).to_string()).unwrap()
 }
 
-/// Returns the JSON of [`event`].
 pub(crate) fn event_json(method: &str, target: &str, headers: &[(&str, &str)]) -> Value {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let headers: serde_json::Map<_, _> = headers
@@ -194,12 +191,11 @@ pub(crate) fn event_json(method: &str, target: &str, headers: &[(&str, &str)]) -
     })
 }
 
-/// The response to the gateway.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: i64,
     pub(crate) headers: HeaderMap,
-    /// The length of the body as it is sent.
+    /// The length of the body as sent, which can be compressed.
     pub(crate) bytes: usize,
     /// The uncompressed body, for numbers that a JSON parser would round.
     pub(crate) text: String,
@@ -239,7 +235,6 @@ impl Reply {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
-    /// Returns the symbols of the data, in order.
     pub(crate) fn symbols(&self) -> Vec<&str> {
         self.body["data"]
             .as_array()
@@ -249,7 +244,6 @@ impl Reply {
             .collect()
     }
 
-    /// Returns the symbols of the data that are marked stale.
     pub(crate) fn stale(&self) -> Vec<&str> {
         self.body["data"]
             .as_array()

@@ -74,18 +74,21 @@ fn assert_fresh(answer: &Value) {
     assert!(data.iter().all(|price| price.get("stale").is_none()));
 }
 
-/// Asserts that a request gets a 503 while all calls of one kind fail, after at most `most` of
-/// them, and that the next request after the recovery succeeds.
-async fn assert_outage_and_recovery((call, fault, most): (Call, Fault, usize)) {
+/// Asserts that a request makes at most `max_calls` calls of one kind while all of them fail, and gets
+/// a 503. Asserts that the next request after the recovery succeeds.
+async fn assert_outage_and_recovery((call, fault, max_calls): (Call, Fault, usize)) {
     let setup = Setup::new().await;
     setup.proxy.fail(call, fault);
-    let asked = Instant::now();
+    let started = Instant::now();
     let answer = setup.prices().await;
-    let took = asked.elapsed();
+    let took = started.elapsed();
     assert_unavailable(&answer);
     assert!(took < LIMIT, "{call:?} {fault:?} took {took:?}");
     let made = setup.count(call);
-    assert!((1..=most).contains(&made), "{call:?} {fault:?}: {made}");
+    assert!(
+        (1..=max_calls).contains(&made),
+        "{call:?} {fault:?}: {made}"
+    );
     // The response has the quota if the limiter has responded.
     let quota = answer["headers"].get("ratelimit-limit").is_some();
     assert_eq!(quota, call == Call::BatchGetItem, "{call:?} {fault:?}");
@@ -102,7 +105,7 @@ async fn an_error_of_the_table_is_a_503_after_bounded_attempts() {
         [
             (Call::GetItem, fault, 3),
             (Call::BatchGetItem, fault, 3),
-            // After any other error, a second attempt could count twice.
+            // After any other error, a second attempt could count the request twice.
             (Call::Count, fault, if throttles { 2 } else { 1 }),
         ]
     });
@@ -130,7 +133,7 @@ async fn a_table_response_that_breaks_off_is_a_503() {
 }
 
 #[tokio::test]
-async fn an_unprocessed_key_affects_only_its_own_price() {
+async fn a_price_that_the_table_leaves_unprocessed_affects_no_other_price() {
     let setup = Setup::new().await;
     setup.proxy.fail(Call::BatchGetItem, Fault::Half);
     let answer = setup.prices().await;
@@ -143,7 +146,7 @@ async fn an_unprocessed_key_affects_only_its_own_price() {
 }
 
 #[tokio::test]
-async fn unprocessed_keys_are_requested_again() {
+async fn unprocessed_prices_are_requested_again() {
     let setup = Setup::new().await;
     setup.proxy.fail_times(Call::BatchGetItem, Fault::Half, 1);
     assert_fresh(&setup.prices().await);
@@ -192,21 +195,21 @@ async fn a_limiter_that_is_throttled_once_counts_once_and_responds() {
 async fn a_failed_write_of_the_last_use_affects_no_request() {
     for fault in [THROTTLED, BROKEN, Fault::Cut, Fault::Hang] {
         let setup = Setup::new().await;
-        setup.proxy.fail(Call::NoteUse, fault);
+        setup.proxy.fail(Call::LastUse, fault);
         assert_fresh(&setup.prices().await);
         assert_fresh(&setup.prices().await);
     }
 }
 
-/// A stopped process sends nothing. If a process that was stopped during the write of the last use
-/// has sent its response, the response did not wait for the write.
+/// The process is stopped during the write of the last use, and a stopped process sends nothing. So a
+/// response that arrives was sent before the end of the write.
 #[tokio::test]
 async fn no_response_waits_for_the_write_of_a_keys_last_use() {
     let setup = Setup::new().await;
-    setup.proxy.fail(Call::NoteUse, Fault::Hang);
+    setup.proxy.fail(Call::LastUse, Fault::Hang);
     let event = event(&setup.table.key, "/prices", "symbols=BTC,ETH");
     let id = setup.function.send(event).await;
-    setup.proxy.wait_for(Call::NoteUse).await;
+    setup.proxy.wait_for(Call::LastUse).await;
     setup.function.freeze();
     assert_fresh(&setup.function.answer(&id).await.unwrap());
     setup.function.thaw();
@@ -214,7 +217,7 @@ async fn no_response_waits_for_the_write_of_a_keys_last_use() {
 }
 
 #[tokio::test]
-async fn an_unknown_key_is_not_refused_while_the_table_fails() {
+async fn an_unknown_key_gets_a_503_and_not_a_401_while_the_table_fails() {
     let setup = Setup::new().await;
     setup.proxy.fail(Call::GetItem, THROTTLED);
     let unknown = shared::api_key::RawApiKey::generate().unwrap().reveal();

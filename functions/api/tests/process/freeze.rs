@@ -1,5 +1,5 @@
-//! A process that is frozen, as by Lambda between invocations, and loses its connections to the
-//! table: exactly one response to each request, and no request counts twice.
+//! A process that is frozen, as Lambda does between invocations, and loses its connections to the
+//! table. Each request gets exactly one response, and no request counts twice.
 
 use std::time::{Duration, Instant};
 
@@ -52,9 +52,9 @@ impl Setup {
         answer
     }
 
-    /// Sends requests until one succeeds, and returns the number of failed ones. Each failed request
-    /// counts at most once, and the successful one exactly once.
-    async fn failures(&mut self) -> usize {
+    /// Sends requests until one succeeds, and returns the number of failed requests. Asserts that each
+    /// failed request counts at most once, and the successful request exactly once.
+    async fn count_failures(&mut self) -> usize {
         let mut failures = 0;
         loop {
             let counted = self.table.counted().await;
@@ -85,7 +85,7 @@ fn assert_unavailable(answer: &Value) {
 }
 
 #[tokio::test]
-async fn connections_that_were_closed_while_the_process_was_frozen_cause_no_error() {
+async fn connections_that_were_lost_while_the_process_was_frozen_are_replaced() {
     for loss in LOSSES {
         let mut setup = Setup::new().await;
         setup.function.freeze();
@@ -101,13 +101,13 @@ async fn connections_that_were_closed_while_the_process_was_frozen_cause_no_erro
         if answer["statusCode"] == 200 {
             assert_eq!(counted, 2, "{loss:?}");
         } else {
-            // The function cannot distinguish a silent connection from a late response.
+            // The function cannot distinguish a lost, silent connection from a late response.
             assert_eq!(loss, Loss::Silence, "{answer}");
             assert_unavailable(&answer);
             // No request on the lost connection has reached the table.
             assert_eq!(counted, 1);
         }
-        let failures = setup.failures().await;
+        let failures = setup.count_failures().await;
         assert!(failures < lost, "{loss:?}: {failures} of {lost}");
         setup.end().await;
     }
@@ -132,13 +132,13 @@ async fn a_count_whose_response_was_lost_while_the_process_was_frozen_counts_onc
         assert!(took < LIMIT, "{loss:?} took {took:?}");
         assert_unavailable(&answer);
         assert_eq!(setup.table.counted().await, 2, "{loss:?}");
-        setup.failures().await;
+        setup.count_failures().await;
         setup.end().await;
     }
 }
 
 #[tokio::test]
-async fn a_freeze_without_a_loss_changes_nothing() {
+async fn a_freeze_without_a_lost_connection_causes_no_error() {
     let mut setup = Setup::new().await;
     setup.function.freeze();
     let id = setup.send().await;

@@ -14,8 +14,8 @@ use tokio::task::JoinHandle;
 
 use crate::table::TABLE;
 
-/// The maximum time until a response. It is longer than any response takes, so only a missing
-/// response fails its test.
+/// The maximum time until a response. Every response arrives earlier, so only a missing response fails
+/// a test.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) const ENVIRONMENT: [(&str, &str); 5] = [
@@ -26,7 +26,7 @@ pub(crate) const ENVIRONMENT: [(&str, &str); 5] = [
     ("AWS_REGION", "us-east-1"),
 ];
 
-pub(crate) fn bootstrap(environment: &[(&str, &str)]) -> Command {
+pub(crate) fn function_command(environment: &[(&str, &str)]) -> Command {
     #[expect(clippy::disallowed_methods, reason = "its environment is cleared")]
     let mut command = Command::new(env!("CARGO_BIN_EXE_api"));
     command
@@ -38,7 +38,6 @@ pub(crate) fn bootstrap(environment: &[(&str, &str)]) -> Command {
     command
 }
 
-/// The process and its Lambda Runtime API.
 pub(crate) struct Function {
     lambda: Simulator,
     process: Child,
@@ -49,14 +48,14 @@ pub(crate) struct Function {
 impl Function {
     /// Starts a function without a table: every connection to the table is refused.
     pub(crate) async fn without_table(environment: &[(&str, &str)]) -> Self {
-        // Only root can listen on this port, and no connection gets it as its local port.
+        // Only root can listen on port 1, and the system assigns it to no connection.
         Self::at("http://127.0.0.1:1", environment).await
     }
 
     /// Starts a function with the table at this endpoint.
     pub(crate) async fn at(endpoint: &str, environment: &[(&str, &str)]) -> Self {
         let lambda = Simulator::builder().build().await.unwrap();
-        let mut process = bootstrap(environment)
+        let mut process = function_command(environment)
             .envs(lambda.lambda_env_vars())
             .envs(ENVIRONMENT)
             .env("AWS_ENDPOINT_URL_DYNAMODB", endpoint)
@@ -76,18 +75,17 @@ impl Function {
         }
     }
 
-    /// Returns the response to an event, or the error message to Lambda.
+    /// Sends an event. Returns the response, or the message of the error for Lambda.
     pub(crate) async fn invoke(&self, event: Value) -> Result<Value, String> {
         let id = self.send(event).await;
         self.answer(&id).await
     }
 
-    /// Sends an event and returns the id of the invocation.
     pub(crate) async fn send(&self, event: Value) -> String {
         self.lambda.enqueue_payload(event).await
     }
 
-    /// Returns the response of an invocation, or the error message to Lambda.
+    /// Returns the response of an invocation, or the message of the error for Lambda.
     pub(crate) async fn answer(&self, id: &str) -> Result<Value, String> {
         let state = self
             .lambda
@@ -100,14 +98,13 @@ impl Function {
         }
     }
 
-    /// Stops the process, like Lambda between invocations, and waits until it has stopped.
+    /// Stops the process, as Lambda does between invocations, and waits until the process has stopped.
     pub(crate) fn freeze(&self) {
         self.signal(Signal::SIGSTOP);
         let stopped = waitpid(self.pid(), Some(WaitPidFlag::WUNTRACED)).unwrap();
         assert_eq!(stopped, WaitStatus::Stopped(self.pid(), Signal::SIGSTOP));
     }
 
-    /// Continues a stopped process.
     pub(crate) fn thaw(&self) {
         self.signal(Signal::SIGCONT);
     }
@@ -128,7 +125,6 @@ impl Function {
     }
 }
 
-/// Parses the lines of a log.
 pub(crate) fn lines(log: &str) -> Vec<Value> {
     log.lines()
         .map(|line| serde_json::from_str(line).unwrap())
@@ -144,7 +140,6 @@ pub(crate) fn prices_event(key: &str) -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
-/// Returns the event of a GET with a key.
 pub(crate) fn event(key: &str, path: &str, query: &str) -> Value {
     let mut event = prices_event(key);
     event["rawPath"] = json!(path);

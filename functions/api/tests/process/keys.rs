@@ -1,4 +1,4 @@
-//! Refused keys: no response and no call reveals the reason.
+//! Refused keys: neither the responses nor the calls to the table reveal the reason.
 
 use serde_json::Value;
 use shared::api_key::{NewApiKey, RawApiKey};
@@ -9,14 +9,14 @@ use crate::proxy::{Call, Proxy};
 use crate::sample_table::SampleTable;
 
 /// Returns a response without its time.
-fn timeless(answer: &Value) -> String {
+fn without_time(answer: &Value) -> String {
     let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
     let time = body["timestamp"].as_str().unwrap();
     assert!(Timestamp::parse(time).is_ok(), "{time}");
     answer.to_string().replace(time, "now")
 }
 
-/// Adds two invalid keys to the table: a disabled and an expired one.
+/// Adds a disabled and an expired key to the table.
 pub(crate) async fn add_invalid_keys(table: &SampleTable) -> [String; 2] {
     let now = Timestamp::now();
     let make = || NewApiKey::generate("useless", now).unwrap();
@@ -36,11 +36,12 @@ async fn every_refusal_is_the_same_to_the_byte_and_causes_at_most_one_read() {
     let proxy = Proxy::to(table.endpoint()).await;
     let function = Function::at(proxy.endpoint(), &[]).await;
     let unknown = RawApiKey::generate().unwrap().reveal();
+    // The secret begins after `cw_`, the id of 12 characters and `_`.
     let wrong_secret = format!("{}{}", &table.key[..16], &unknown[16..]);
 
     // After this request, the process remembers the key whose secret is wrong below.
-    let used = function.invoke(event(&table.key, "/prices", "")).await;
-    assert_eq!(used.unwrap()["statusCode"], 200);
+    let answer = function.invoke(event(&table.key, "/prices", "")).await;
+    assert_eq!(answer.unwrap()["statusCode"], 200);
 
     let mut without = prices_event("");
     without["headers"]
@@ -59,10 +60,10 @@ async fn every_refusal_is_the_same_to_the_byte_and_causes_at_most_one_read() {
         (&*disabled, 1),
         (&*expired, 1),
     ] {
+        // The process remembers the refusal, so the second request causes no read.
         for calls in [calls, 0] {
             let answer = function.invoke(prices_event(key)).await.unwrap();
-            assert_eq!(timeless(&answer), timeless(&expected), "{key}");
-            // One read and no write.
+            assert_eq!(without_time(&answer), without_time(&expected), "{key}");
             assert_eq!(proxy.take_calls(), vec![Call::GetItem; calls], "{key}");
         }
     }

@@ -1,4 +1,4 @@
-//! The limit of a key with many clients and many processes.
+//! The rate limit of a key that many clients use through many processes.
 
 use std::collections::BTreeMap;
 
@@ -14,8 +14,8 @@ use crate::sample_table::SampleTable;
 
 const LIMIT: usize = 50;
 
-/// Asserts that exactly [`LIMIT`] requests of each minute passed, or all if there were fewer, and
-/// that each had a different count. Returns the number of minutes.
+/// Asserts that [`LIMIT`] requests of each minute passed, or all if there were fewer, and that each
+/// had a different count. Returns the number of minutes.
 fn assert_exact(answers: impl IntoIterator<Item = (String, Value)>) -> usize {
     let mut minutes: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for (minute, answer) in answers {

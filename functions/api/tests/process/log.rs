@@ -8,7 +8,6 @@ use crate::function::{Function, event, health_event, prices_event};
 use crate::sample_table::SampleTable;
 use crate::table::TABLE;
 
-/// Returns the lines of requests.
 fn requests(log: &[Value]) -> Vec<&Value> {
     log.iter()
         .filter(|line| line["message"] == "request")
@@ -41,7 +40,7 @@ async fn each_request_has_one_line_with_metrics_and_without_secrets() {
     assert_eq!(requests[1]["coldStart"], false);
     assert_eq!(requests[1]["keyId"], Value::Null);
 
-    // The log has the cause with the request's id, but no key and no client's address.
+    // The log has the cause of the 503 with the request's id, but no key and no client's address.
     for request in requests {
         let is_cause = |line: &Value| {
             line["level"] == "ERROR" && line["span"]["requestId"] == request["requestId"]
@@ -55,8 +54,8 @@ async fn each_request_has_one_line_with_metrics_and_without_secrets() {
     }
 }
 
-/// Returns events of API Gateway with a text in each place that a client can fill, and other
-/// events. The gateway itself creates the request's id.
+/// Returns events of API Gateway with a text in each place that a client can fill, and other events.
+/// The id of the request is left out, because the gateway creates it.
 fn events_with(text: &str, key: &str) -> Vec<Value> {
     let plain = event(key, "/prices", "symbols=BTC");
     let mut events = vec![json!(text), json!([text]), json!({text: text})];
@@ -114,9 +113,9 @@ fn events_with(text: &str, key: &str) -> Vec<Value> {
 async fn a_raw_key_in_any_place_of_an_event_is_in_no_log_no_error_and_no_item() {
     let table = SampleTable::create().await;
     let function = Function::at(table.endpoint(), &[("LOG_LEVEL", "DEBUG")]).await;
-    let stranger = RawApiKey::generate().unwrap().reveal();
+    let unknown = RawApiKey::generate().unwrap().reveal();
     let mut errors = Vec::new();
-    for key in [&table.key, &stranger] {
+    for key in [&table.key, &unknown] {
         for event in events_with(key, &table.key) {
             if let Err(error) = function.invoke(event).await {
                 errors.push(error);
@@ -139,10 +138,10 @@ async fn a_raw_key_in_any_place_of_an_event_is_in_no_log_no_error_and_no_item() 
         format!("{errors:?}"),
         format!("{:?}", scan.items),
     ];
-    for key in [&table.key, &stranger] {
+    for key in [&table.key, &unknown] {
         let secret = key.rsplit('_').next().unwrap();
         for text in &texts {
-            // The message has only the length of the text, which is long.
+            // The message omits the text, which is long.
             assert!(!text.contains(secret), "a secret in {} bytes", text.len());
         }
     }
@@ -160,7 +159,7 @@ async fn with_log_level_error_a_request_has_only_its_metrics() {
 }
 
 #[tokio::test]
-async fn the_line_has_the_facts_about_the_response() {
+async fn the_log_line_has_the_facts_about_the_response() {
     let table = SampleTable::create().await;
     let function = Function::at(table.endpoint(), &[]).await;
     let key = table.key.as_str();
@@ -246,8 +245,8 @@ async fn a_response_without_any_price_has_a_metric_and_a_failed_store_does_not()
     );
 }
 
-/// Clients cannot create further values of the dimensions: each further combination of a route and
-/// a class would cost money.
+/// Clients cannot create new values of the dimensions: each new combination of a route and a status
+/// class would cost money.
 #[tokio::test]
 async fn metrics_have_only_a_fixed_set_of_dimensions() {
     let table = SampleTable::create().await;
@@ -258,12 +257,12 @@ async fn metrics_have_only_a_fixed_set_of_dimensions() {
         events.push(event(&table.key, path, secret));
         events.push(event("none", path, ""));
     }
-    let asked = events.len();
+    let sent = events.len();
     for event in events {
         function.invoke(event).await.unwrap();
     }
     let log = function.log().await;
-    assert_eq!(requests(&log).len(), asked);
+    assert_eq!(requests(&log).len(), sent);
     for line in requests(&log) {
         let route = line["Route"].as_str().unwrap();
         assert!(routes::ALL.contains(&route), "{line}");

@@ -1,5 +1,5 @@
-//! Compatibility with revision f586db1, which has no history, rates and volumes. During a rollout
-//! and after a rollback, the functions of each revision use tables that the other has written.
+//! Compatibility with revision f586db1, which has no history, no rates and no volumes. During a rollout
+//! and after a rollback, the functions of each revision use a table that the other revision has written.
 
 use serde_json::{Value, json};
 use shared::currency::ListedCurrency;
@@ -12,7 +12,7 @@ use shared::symbol::Symbol;
 use shared::timestamp::Timestamp;
 
 use crate::function::{Function, body, event};
-use crate::proxy::ask;
+use crate::proxy::forward;
 use crate::sample_table::SampleTable;
 use crate::table::TABLE;
 
@@ -44,21 +44,21 @@ async fn send(table: &SampleTable, operation: &str, name: &str, now: Timestamp) 
     );
     let address = table.endpoint().strip_prefix("http://").unwrap();
     let request = recorded[name].to_string();
-    let response = ask(address, &head, request.as_bytes()).await.unwrap();
+    let response = forward(address, &head, request.as_bytes()).await.unwrap();
     let response = String::from_utf8(response).unwrap();
     assert!(response.starts_with("HTTP/1.1 200 "), "{name}: {response}");
     let (_, body) = response.split_once("\r\n\r\n").unwrap();
     serde_json::from_str(body).unwrap()
 }
 
-/// Fills a table as a run of the previous update function does.
-async fn write_as_before(table: &SampleTable, now: Timestamp) {
+/// Fills a table as a run of revision f586db1's update function does.
+async fn write_as_f586db1(table: &SampleTable, now: Timestamp) {
     send(table, "TransactWriteItems", "writePrices", now).await;
     send(table, "UpdateItem", "writeStatus", now).await;
 }
 
-/// Fills a table as a run of the update function does.
-async fn write(table: &SampleTable, now: Timestamp) {
+/// Fills a table as a run of today's update function does, with the rate 0.5 of every currency.
+async fn write_run(table: &SampleTable, now: Timestamp) {
     let decimal = |text| Decimal::parse(text).unwrap();
     let price = |symbol, price| Price {
         symbol: Symbol::find(symbol).unwrap(),
@@ -116,7 +116,7 @@ async fn assert_serves(function: &Function, table: &SampleTable) {
 #[tokio::test]
 async fn a_table_without_history_and_rates_is_served() {
     let table = SampleTable::without_prices().await;
-    write_as_before(&table, Timestamp::now()).await;
+    write_as_f586db1(&table, Timestamp::now()).await;
     let function = Function::at(table.endpoint(), &[]).await;
 
     assert_serves(&function, &table).await;
@@ -143,11 +143,11 @@ async fn a_table_without_history_and_rates_is_served() {
 }
 
 #[tokio::test]
-async fn the_first_run_writes_over_prices_without_history() {
+async fn the_first_run_of_today_replaces_prices_without_history() {
     let table = SampleTable::without_prices().await;
     let now = Timestamp::now();
-    write_as_before(&table, now.minus_seconds(300)).await;
-    write(&table, now).await;
+    write_as_f586db1(&table, now.minus_seconds(300)).await;
+    write_run(&table, now).await;
     let function = Function::at(table.endpoint(), &[]).await;
 
     assert_serves(&function, &table).await;
@@ -162,15 +162,15 @@ async fn the_first_run_writes_over_prices_without_history() {
 }
 
 #[tokio::test]
-async fn the_previous_functions_read_and_write_a_table_with_history_and_rates() {
+async fn the_functions_of_f586db1_read_and_write_a_table_with_history_and_rates() {
     let table = SampleTable::without_prices().await;
     let now = Timestamp::now();
-    write_as_before(&table, now.minus_seconds(600)).await;
+    write_as_f586db1(&table, now.minus_seconds(600)).await;
     let before = send(&table, "BatchGetItem", "readPrices", now).await;
-    write(&table, now.minus_seconds(300)).await;
+    write_run(&table, now.minus_seconds(300)).await;
     let after = send(&table, "BatchGetItem", "readPrices", now).await;
 
-    // The previous API reads these attributes by their types, and ignores all others.
+    // The API of f586db1 reads these attributes by their types, and ignores all other attributes.
     let items = |response: &Value| response["Responses"][TABLE].as_array().unwrap().clone();
     let (before, after) = (items(&before), items(&after));
     assert_eq!((before.len(), after.len()), (2, 2));
@@ -181,8 +181,8 @@ async fn the_previous_functions_read_and_write_a_table_with_history_and_rates() 
         }
     }
 
-    // A run of the previous update after a rollback, and then the next rollout.
-    write_as_before(&table, now).await;
+    // After a rollback, the update function of f586db1 runs once more. Then the next rollout follows.
+    write_as_f586db1(&table, now).await;
     let function = Function::at(table.endpoint(), &[]).await;
     assert_serves(&function, &table).await;
     let query = "include=detail&currency=jpy";

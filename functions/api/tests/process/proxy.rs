@@ -9,7 +9,6 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Barrier, Notify};
 
-/// A kind of call to the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Call {
     GetItem,
@@ -17,17 +16,16 @@ pub(crate) enum Call {
     Query,
     /// The limiter's `UpdateItem`.
     Count,
-    /// The `UpdateItem` of a key's last use.
-    NoteUse,
-    /// The update's `TransactWriteItems` of all prices and rates.
+    /// The `UpdateItem` that writes the time of a key's last use.
+    LastUse,
+    /// The update function's `TransactWriteItems` of all prices and rates.
     Transaction,
-    /// The update's `TransactWriteItems` of one price or rate and its sample.
+    /// The update function's `TransactWriteItems` of one price or rate, with its sample.
     Pair,
-    /// Any other call, of the update function or of an operator.
+    /// Any other call.
     Other,
 }
 
-/// A fault of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// An error of DynamoDB with this HTTP status and code.
@@ -38,9 +36,9 @@ pub(crate) enum Fault {
     Cut,
     /// The response has half of the keys, rounded down, and names the others as unprocessed.
     Half,
-    /// The call waits for another call with this fault. So two calls pass only if neither waits for
-    /// the response of the other.
-    Company,
+    /// The call waits until a second call with this fault arrives. So two calls pass only if neither
+    /// waits for the response to the other.
+    WaitForSecond,
 }
 
 #[derive(Debug)]
@@ -48,7 +46,8 @@ struct State {
     /// The faults, each with the number of calls that still get it.
     faults: BTreeMap<Call, (Fault, usize)>,
     calls: Vec<Call>,
-    company: Arc<Barrier>,
+    /// Opens when two calls wait.
+    pair: Arc<Barrier>,
 }
 
 /// A running proxy, which ends with the test's runtime.
@@ -68,7 +67,7 @@ impl Proxy {
         let state = Arc::new(Mutex::new(State {
             faults: BTreeMap::new(),
             calls: Vec::new(),
-            company: Arc::new(Barrier::new(2)),
+            pair: Arc::new(Barrier::new(2)),
         }));
         let arrival = Arc::new(Notify::new());
         let served = (Arc::clone(&state), Arc::clone(&arrival));
@@ -76,7 +75,7 @@ impl Proxy {
             while let Ok((client, _)) = listener.accept().await {
                 let table = table.clone();
                 let (state, arrival) = served.clone();
-                // Fails if the client has closed the connection.
+                // Ignores the error of a client that has closed the connection.
                 tokio::spawn(async move { serve(client, &table, &state, &arrival).await });
             }
         });
@@ -103,7 +102,7 @@ impl Proxy {
             Call::BatchGetItem,
             Call::Query,
             Call::Count,
-            Call::NoteUse,
+            Call::LastUse,
             Call::Transaction,
             Call::Pair,
             Call::Other,
@@ -118,12 +117,11 @@ impl Proxy {
         state.faults.insert(call, (fault, times));
     }
 
-    /// Removes all faults.
     pub(crate) fn recover(&self) {
         self.state.lock().unwrap().faults.clear();
     }
 
-    /// Waits for a call of a kind, unless there was one since the calls were last taken.
+    /// Waits for a call of a kind. Returns at once if one has arrived since the last `take_calls`.
     pub(crate) async fn wait_for(&self, call: Call) {
         loop {
             let next = self.arrival.notified();
@@ -144,7 +142,7 @@ impl Proxy {
 
 impl State {
     /// Records a call and returns its fault.
-    fn arrives(&mut self, call: Call) -> Option<Fault> {
+    fn record(&mut self, call: Call) -> Option<Fault> {
         self.calls.push(call);
         let (fault, times) = self.faults.get_mut(&call)?;
         *times = times.checked_sub(1)?;
@@ -160,11 +158,11 @@ async fn serve(
     arrival: &Notify,
 ) -> io::Result<()> {
     let (head, body) = read(&mut client).await?;
-    let fault = state.lock().unwrap().arrives(call(&head, &body));
+    let fault = state.lock().unwrap().record(kind_of_call(&head, &body));
     arrival.notify_waiters();
-    let company = Arc::clone(&state.lock().unwrap().company);
+    let pair = Arc::clone(&state.lock().unwrap().pair);
     let answer = match fault {
-        None => ask(table, &head, &body).await?,
+        None => forward(table, &head, &body).await?,
         Some(Fault::Hang) => std::future::pending().await,
         Some(Fault::Error(status, code)) => {
             let code = format!("com.amazonaws.dynamodb.v20120810#{code}");
@@ -173,20 +171,20 @@ async fn serve(
             response(status, &json!({"__type": code, "message": message}))
         }
         Some(Fault::Cut) => {
-            let mut answer = ask(table, &head, &body).await?;
+            let mut answer = forward(table, &head, &body).await?;
             answer.truncate(answer.len() - 2);
             answer
         }
-        Some(Fault::Half) => half(table, &head, &body).await?,
-        Some(Fault::Company) => {
-            company.wait().await;
-            ask(table, &head, &body).await?
+        Some(Fault::Half) => answer_half(table, &head, &body).await?,
+        Some(Fault::WaitForSecond) => {
+            pair.wait().await;
+            forward(table, &head, &body).await?
         }
     };
     client.write_all(&answer).await
 }
 
-fn call(head: &str, body: &[u8]) -> Call {
+fn kind_of_call(head: &str, body: &[u8]) -> Call {
     let is = |action| head.contains(&format!("DynamoDB_20120810.{action}\r\n"));
     let mentions = |text| String::from_utf8_lossy(body).contains(text);
     if is("BatchGetItem") {
@@ -198,7 +196,7 @@ fn call(head: &str, body: &[u8]) -> Call {
     } else if is("UpdateItem") && mentions("RATELIMIT#") {
         Call::Count
     } else if is("UpdateItem") && mentions("lastUsedAt") {
-        Call::NoteUse
+        Call::LastUse
     } else if is("TransactWriteItems") {
         let puts = String::from_utf8_lossy(body).matches("\"Put\"").count();
         if puts == 1 {
@@ -211,7 +209,6 @@ fn call(head: &str, body: &[u8]) -> Call {
     }
 }
 
-/// Returns the name of the table in a request.
 fn table_name(body: &[u8]) -> String {
     let request: Value = serde_json::from_slice(body).unwrap();
     let batch = request["RequestItems"].as_object();
@@ -251,7 +248,7 @@ async fn read(client: &mut TcpStream) -> io::Result<(String, Vec<u8>)> {
 }
 
 /// Forwards a request to the table. Returns the head and the body of the response, unchanged.
-pub(crate) async fn ask(table: &str, head: &str, body: &[u8]) -> io::Result<Vec<u8>> {
+pub(crate) async fn forward(table: &str, head: &str, body: &[u8]) -> io::Result<Vec<u8>> {
     let length = format!("content-length: {}\r\n", body.len());
     let request: String = head
         .lines()
@@ -270,7 +267,8 @@ pub(crate) async fn ask(table: &str, head: &str, body: &[u8]) -> io::Result<Vec<
     Ok(answer)
 }
 
-async fn half(table: &str, head: &str, body: &[u8]) -> io::Result<Vec<u8>> {
+/// Returns the table's response to the first half of the keys, with the others as unprocessed.
+async fn answer_half(table: &str, head: &str, body: &[u8]) -> io::Result<Vec<u8>> {
     let name = table_name(body);
     let mut request: Value = serde_json::from_slice(body)?;
     let keys = request["RequestItems"][&name]["Keys"]
@@ -280,7 +278,7 @@ async fn half(table: &str, head: &str, body: &[u8]) -> io::Result<Vec<u8>> {
     let mut answer = if keys.is_empty() {
         json!({"Responses": {&name: []}})
     } else {
-        let answer = ask(table, head, request.to_string().as_bytes()).await?;
+        let answer = forward(table, head, request.to_string().as_bytes()).await?;
         let text = String::from_utf8(answer).unwrap();
         let (_, body) = text.split_once("\r\n\r\n").unwrap();
         serde_json::from_str(body)?

@@ -1,4 +1,4 @@
-//! A relay of bytes between a function and its table, whose connections can be lost.
+//! A relay of bytes between a function and its table. On demand, it loses its connections.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -11,11 +11,11 @@ use tokio::task::JoinHandle;
 /// The way in which connections are lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Loss {
-    /// The table closes them.
+    /// The table closes the connections.
     Close,
-    /// The table resets them.
+    /// The table resets the connections.
     Reset,
-    /// The connections stay open for the function, and transport nothing.
+    /// The connections stay open for the function, but transport nothing.
     Silence,
 }
 
@@ -65,7 +65,7 @@ impl Relay {
         &self.endpoint
     }
 
-    /// Forwards the table's responses, or holds them.
+    /// Forwards the table's responses if `pass` is true. Otherwise holds the responses.
     pub(crate) fn pass_answers(&self, pass: bool) {
         self.answering.send_replace(pass);
     }
@@ -75,7 +75,7 @@ impl Relay {
         let connections = std::mem::take(&mut *self.connections.lock().unwrap());
         let mut open = 0;
         for Connection { lose, task } in connections {
-            // Fails for a connection that has ended by itself.
+            // `send` fails for a connection that has ended by itself.
             open += usize::from(lose.send(loss).is_ok());
             self.silent.extend(task.await.unwrap());
         }
@@ -117,7 +117,7 @@ async fn pass(
     let answers = async {
         let mut bytes = Vec::new();
         while from_table.read_buf(&mut bytes).await? > 0 {
-            // Fails only at the end of the relay, which also ends the connection.
+            // `wait_for` fails only at the end of the relay, which also ends the connection.
             let _ = answers.wait_for(|pass| *pass).await;
             to_client.write_all(&bytes).await?;
             bytes.clear();

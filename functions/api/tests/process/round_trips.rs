@@ -6,10 +6,10 @@ use crate::function::{Function, event};
 use crate::proxy::{Call, Fault, Proxy};
 use crate::sample_table::SampleTable;
 
-/// Takes the calls that a request waits for, without the write of a key's last use.
-fn awaited(proxy: &Proxy) -> Vec<Call> {
+/// Takes all calls except the write of a key's last use, for which no request waits.
+fn take_awaited_calls(proxy: &Proxy) -> Vec<Call> {
     let mut calls = proxy.take_calls();
-    calls.retain(|call| *call != Call::NoteUse);
+    calls.retain(|call| *call != Call::LastUse);
     calls
 }
 
@@ -26,19 +26,22 @@ async fn a_warm_request_is_two_calls_in_one_round_trip_or_one_call() {
 
     assert_ok(&get("symbols=BTC").await.unwrap());
     let first = [Call::GetItem, Call::BatchGetItem, Call::Count];
-    assert_eq!(awaited(&proxy), first);
+    assert_eq!(take_awaited_calls(&proxy), first);
 
-    // The proxy forwards neither of the two calls before the other has arrived.
-    proxy.fail(Call::Count, Fault::Company);
-    proxy.fail(Call::BatchGetItem, Fault::Company);
+    // The proxy forwards the two calls only after both have arrived.
+    proxy.fail(Call::Count, Fault::WaitForSecond);
+    proxy.fail(Call::BatchGetItem, Fault::WaitForSecond);
     assert_ok(&get("symbols=BTC,ETH").await.unwrap());
-    assert_eq!(awaited(&proxy), [Call::BatchGetItem, Call::Count]);
+    assert_eq!(
+        take_awaited_calls(&proxy),
+        [Call::BatchGetItem, Call::Count]
+    );
 
     // The process remembers the prices now.
     proxy.recover();
     for _ in 0..20 {
         assert_ok(&get("symbols=ETH,BTC").await.unwrap());
-        assert_eq!(awaited(&proxy), [Call::Count]);
+        assert_eq!(take_awaited_calls(&proxy), [Call::Count]);
     }
 }
 
@@ -49,19 +52,22 @@ async fn a_detail_is_two_calls_in_one_round_trip_or_three_in_another_currency() 
     let function = Function::at(proxy.endpoint(), &[]).await;
     let get = async |path, query| function.invoke(event(&table.key, path, query)).await;
     assert_ok(&get("/prices", "").await.unwrap());
-    awaited(&proxy);
+    take_awaited_calls(&proxy);
 
-    proxy.fail(Call::Count, Fault::Company);
-    proxy.fail(Call::Query, Fault::Company);
+    proxy.fail(Call::Count, Fault::WaitForSecond);
+    proxy.fail(Call::Query, Fault::WaitForSecond);
     assert_ok(&get("/prices/BTC", "include=detail").await.unwrap());
-    assert_eq!(awaited(&proxy), [Call::Query, Call::Count]);
+    assert_eq!(take_awaited_calls(&proxy), [Call::Query, Call::Count]);
 
-    // The two queries do not wait for each other either.
+    // The two queries do not wait for each other.
     proxy.recover();
-    proxy.fail(Call::Query, Fault::Company);
+    proxy.fail(Call::Query, Fault::WaitForSecond);
     let query = "format=compact-detail&currency=BTC";
     assert_ok(&get("/prices/ETH", query).await.unwrap());
-    assert_eq!(awaited(&proxy), [Call::Query, Call::Query, Call::Count]);
+    assert_eq!(
+        take_awaited_calls(&proxy),
+        [Call::Query, Call::Query, Call::Count]
+    );
 }
 
 #[tokio::test]
@@ -78,7 +84,7 @@ async fn a_keys_last_use_is_written_at_most_once_a_minute() {
         );
     }
     let calls = proxy.take_calls();
-    let noted = calls.iter().filter(|call| **call == Call::NoteUse).count();
-    // Two if a minute has ended in between.
-    assert!((1..=2).contains(&noted), "{calls:?}");
+    let writes = calls.iter().filter(|call| **call == Call::LastUse).count();
+    // Two writes if a minute has ended in between.
+    assert!((1..=2).contains(&writes), "{calls:?}");
 }

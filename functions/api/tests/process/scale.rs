@@ -1,5 +1,5 @@
-//! The generated tables of docs/scale.md, computed from items that the store writes. Also checks
-//! the constants by which `cargo xtask cost` computes.
+//! Computes the generated tables of docs/scale.md from items that the store writes. Also checks the
+//! constants of `cargo xtask cost`.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -30,7 +30,7 @@ use crate::table::TABLE;
 
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/scale.md");
 
-/// The rows of history in the table of sizes.
+/// The names of the two rows with history in the table of sizes.
 const COIN_HOUR: &str = "history of a coin in one hour";
 const CURRENCY_HOUR: &str = "history of a currency in one hour";
 
@@ -76,14 +76,14 @@ async fn items() -> Vec<(&'static str, Item)> {
         .await
         .unwrap();
     let decimal = |text| Decimal::parse(text).unwrap();
-    // All slots of one hour.
+    // The slots of the current hour.
     let hour = now.unix_seconds() / 3_600 * 3_600;
     let slots = (0..).step_by(300).take(SLOTS.len());
     let slots = slots.map(|second| Slot::of(Timestamp::from_unix_seconds(hour + second).unwrap()));
     let prices: Vec<_> = Symbol::all()
         .map(|symbol| Price {
             symbol,
-            // The shortest text of a 64-bit float has at most this number of digits.
+            // The shortest text of a 64-bit float has at most 17 significant digits.
             price: decimal("42181.378305822041"),
             change_24h: Some(decimal("-0.93276341100102291")),
             market_cap: Some(decimal("826197419154.28741")),
@@ -128,7 +128,7 @@ async fn items() -> Vec<(&'static str, Item)> {
     vec![
         ("price", largest("PRICE#", "METADATA")),
         ("API key, its name 100 characters", key),
-        ("the same in the index", entry),
+        ("API key in the index", entry),
         (
             "count of one key in one minute",
             largest("APIKEY#", "RATELIMIT#"),
@@ -201,11 +201,11 @@ async fn log_line() -> usize {
 
 /// Seconds between two requests of a watch.
 const CLIENT_SECONDS: f64 = 300.0;
-/// Read units a second of an execution environment: 20 prices at half a unit, 4 times between two
-/// updates. The assumption: an update arrives 15 s after it is due, and until then a process reads
-/// the table every 5 s.
+/// Read units of an execution environment per second: 20 prices at half a unit, 4 times in 300 s. This
+/// assumes that an update arrives 15 s after it is due. Until then, a process reads the prices every
+/// 5 s.
 const PRICE_READS: f64 = 20.0 * 0.5 * 4.0 / 300.0;
-/// The runs of the update in a month.
+/// The runs of the update function in a month.
 const RUNS: f64 = usage::MONTH_HOURS * 12.0;
 
 /// Returns the table with the cost of a million requests of each kind.
@@ -238,7 +238,7 @@ fn cost(items: &HashMap<&str, Item>) -> String {
     rows
 }
 
-/// Returns the table with the cost of a run's writes, with and without rates and history.
+/// Returns the table of the write cost of a run, with and without rates and history.
 fn update(items: &HashMap<&str, Item>) -> String {
     let units = |name| write_units(&items[name]);
     let coins = COINS.len();
@@ -294,14 +294,14 @@ fn history(items: &HashMap<&str, Item>) -> String {
     table
 }
 
-/// Returns the read units of an eventually consistent Query of a week: the current item, and the
-/// hours from a week ago to now.
+/// Returns the read units of an eventually consistent `Query` of the current item and the hours of a
+/// week.
 fn week(items: &HashMap<&str, Item>, current: &str, hour: &str) -> f64 {
     let bytes = size(&items[current]) + (7 * 24 + 1) * size(&items[hour]);
     as_f64(bytes.div_ceil(4_096)) / 2.0
 }
 
-/// Returns the usage of a detail request in each kind of currency.
+/// Returns the usage of a request for a detail, in each kind of currency.
 fn detail_shapes(items: &HashMap<&str, Item>) -> [(&'static str, Usage); 3] {
     let coin = week(items, "price", COIN_HOUR);
     let currency = week(items, "rate", CURRENCY_HOUR);
@@ -316,7 +316,7 @@ fn detail_shapes(items: &HashMap<&str, Item>) -> [(&'static str, Usage); 3] {
     ]
 }
 
-/// Returns the table of a detail request's reads.
+/// Returns the table of the read units of a request for a detail.
 fn detail(items: &HashMap<&str, Item>) -> String {
     let mut table = String::from("| request | read units |\n|---|---:|\n");
     for (name, Usage { reads, .. }) in detail_shapes(items) {
@@ -326,8 +326,8 @@ fn detail(items: &HashMap<&str, Item>) -> String {
     table
 }
 
-/// Returns the table of the busiest second after an update, if every watch has its own key,
-/// caches a response for `max-age` seconds, and then sends a request at once.
+/// Returns the table of the busiest second after an update. Every watch has its own key, caches a
+/// response for `max-age` seconds, and then sends a request at once.
 fn burst() -> String {
     let limits = FreshnessLimits {
         cache_ttl_seconds: 300,
@@ -388,7 +388,7 @@ fn grouped(number: f64) -> String {
     groups.join(",")
 }
 
-#[expect(clippy::cast_precision_loss, reason = "nothing here has 2^53 bytes")]
+#[expect(clippy::cast_precision_loss, reason = "no count here reaches 2^53")]
 fn as_f64(count: usize) -> f64 {
     count as f64
 }

@@ -3,10 +3,12 @@
 use serde_json::json;
 use shared::api_key::RawApiKey;
 
-use crate::function::{ENVIRONMENT, Function, body, bootstrap, health_event, lines, prices_event};
+use crate::function::{
+    ENVIRONMENT, Function, body, function_command, health_event, lines, prices_event,
+};
 
 #[tokio::test]
-async fn the_sample_events_get_responses_without_a_table() {
+async fn the_sample_events_get_a_503_without_a_table() {
     let function = Function::without_table(&[]).await;
     let health = function.invoke(health_event()).await.unwrap();
     assert_eq!(health["statusCode"], 503);
@@ -53,11 +55,12 @@ async fn an_event_of_another_source_is_an_error_and_the_process_continues() {
 
 #[tokio::test]
 async fn a_missing_or_invalid_setting_is_named_and_prevents_the_start() {
-    let missing = bootstrap(&ENVIRONMENT[1..]).output().await.unwrap();
-    let mut wrong = bootstrap(&ENVIRONMENT);
+    // The first variable has the name of the table, and the last one the region.
+    let missing = function_command(&ENVIRONMENT[1..]).output().await.unwrap();
+    let mut wrong = function_command(&ENVIRONMENT);
     let wrong = wrong.env("RATE_LIMIT_PER_MINUTE", "lots").output();
     let wrong = wrong.await.unwrap();
-    let without_region = bootstrap(&ENVIRONMENT[..4]).output().await.unwrap();
+    let without_region = function_command(&ENVIRONMENT[..4]).output().await.unwrap();
     for (output, variable) in [
         (missing, "DYNAMODB_TABLE_NAME"),
         (wrong, "RATE_LIMIT_PER_MINUTE"),

@@ -1,12 +1,12 @@
-//! The time of a refusal does not help to find a key.
+//! Asserts that the time of a refusal does not help to find a key.
 //!
 //! The test measures the real handler and the real client over a real table. The kinds of invalid
 //! keys take turns, so that other work on the machine affects all of them. `--nocapture` shows the
-//! numbers; docs/api.md explains them. The test asserts the CPU time of handler, client and table
-//! together, because other work on the machine lengthens every other time. `keys` asserts the number
-//! of calls. Differences of nanoseconds in the comparison of bytes are too small for this test: the
-//! crate `subtle` prevents them.
-#![allow(clippy::print_stdout, reason = "the numbers are for people who ask")]
+//! numbers, which docs/api.md explains. The test asserts the CPU time of handler, client and table
+//! together, because other work on the machine lengthens the elapsed time. `keys.rs` asserts the
+//! number of calls. The test cannot see differences of nanoseconds in the comparison of secrets:
+//! the crate `subtle` prevents them.
+#![allow(clippy::print_stdout, reason = "`--nocapture` shows the numbers")]
 
 use std::time::{Duration, Instant};
 
@@ -21,17 +21,17 @@ use crate::function::{ENVIRONMENT, event};
 use crate::keys::add_invalid_keys;
 use crate::sample_table::SampleTable;
 
-/// The number of measurements of each kind. Their median varies little.
+/// The number of measurements of each kind of key: enough for a stable median.
 const ROUNDS: u32 = 300;
 
-/// Seconds of the test's clock between two rounds. The process remembers a refusal for ten seconds.
-const FORGOTTEN: u32 = 11;
+/// Seconds of the test's clock between two rounds. The process forgets a refusal after ten seconds.
+const ROUND_SECONDS: u32 = 11;
 
-/// The maximum ratio of two times that count as equal. One more call to the table doubles a time,
-/// and one call less leaves a tenth of it.
+/// The maximum ratio of two times that count as equal. One more call to the table doubles a time. One
+/// call less leaves a tenth of the time.
 const MAX_RATIO: f64 = 1.5;
 
-/// A kind of invalid keys, and the measured times of their refusals.
+/// A kind of invalid key, and the measured times of the refusals.
 struct KeyKind {
     name: &'static str,
     /// Returns a different key of this kind for each request.
@@ -39,7 +39,6 @@ struct KeyKind {
     times: Vec<Times>,
 }
 
-/// The times of one refusal.
 #[derive(Clone, Copy)]
 struct Times {
     time: Duration,
@@ -78,7 +77,6 @@ fn settings() -> ApiSettings {
     .unwrap()
 }
 
-/// Returns a different letter or digit.
 fn another(letter: char) -> char {
     if letter == '0' { '1' } else { '0' }
 }
@@ -97,16 +95,17 @@ async fn refusal(api: &Api<Store>, key: &str, now: Timestamp) -> Times {
 }
 
 #[tokio::test]
-async fn all_kinds_of_invalid_keys_take_the_same_time() {
+async fn all_kinds_of_well_formed_invalid_keys_take_the_same_time() {
     let table = SampleTable::create().await;
     let [disabled, expired] = add_invalid_keys(&table).await;
     let api = Api::new(settings(), table.store());
     // After this request, the process remembers the key whose secrets are wrong below.
-    let used = Event::parse(&event(&table.key, "/prices", "").to_string()).unwrap();
-    let used = Box::pin(api.respond(used, "lambda-request", Timestamp::now())).await;
-    assert_eq!(used.status_code, 200);
+    let valid = Event::parse(&event(&table.key, "/prices", "").to_string()).unwrap();
+    let answer = Box::pin(api.respond(valid, "lambda-request", Timestamp::now())).await;
+    assert_eq!(answer.status_code, 200);
 
     let random = || RawApiKey::generate().unwrap().reveal();
+    // The secret begins after `cw_`, the id of 12 characters and `_`.
     let (id, secret) = table.key.split_at(16);
     let (id, secret) = (id.to_owned(), secret.to_owned());
     let nothing_right = format!("{id}{}", secret.chars().map(another).collect::<String>());
@@ -130,7 +129,7 @@ async fn all_kinds_of_invalid_keys_take_the_same_time() {
     ];
     let mut now = Timestamp::now();
     for round in 0..ROUNDS {
-        now = now.plus_seconds(FORGOTTEN);
+        now = now.plus_seconds(ROUND_SECONDS);
         let first = usize::try_from(round).unwrap() % kinds.len();
         for turn in 0..kinds.len() {
             let turn = (first + turn) % kinds.len();
@@ -144,6 +143,7 @@ async fn all_kinds_of_invalid_keys_take_the_same_time() {
         let (time, cpu) = (kind.median(|took| took.time), kind.median(|took| took.cpu));
         println!("{time:8.1} µs, {cpu:8.1} µs of CPU  {}", kind.name);
     }
+    // A malformed key causes no call to the table, so its refusal takes less time.
     let [reference, same @ .., malformed] = kinds.each_ref();
     assert_eq!(malformed.name, "malformed");
     for kind in same {

@@ -1,5 +1,5 @@
-//! Properties of remembered prices, for any sequence of updates, restores, removals and requests to
-//! several processes.
+//! Properties of remembered prices: updates, restores, removals and requests to several processes, in
+//! any sequence.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -12,12 +12,12 @@ use shared::timestamp::Timestamp;
 use super::run;
 use crate::service::{Reply, Service, event, later, price, symbol};
 
-/// Seconds from the fetch of a price to the next update.
-const DUE: i64 = 300;
+/// Seconds from the fetch of a price until the next update is due.
+const DUE_SECONDS: i64 = 300;
 /// Seconds for which an overdue price is used without another read.
-const OVERDUE: i64 = 5;
-/// Seconds after its fetch at which a price is forgotten.
-const FORGOTTEN: i64 = 900;
+const OVERDUE_SECONDS: i64 = 5;
+/// Seconds after its fetch from which an older price in the table replaces a remembered price.
+const REPLACEABLE_SECONDS: i64 = 900;
 const PROCESSES: usize = 3;
 
 #[derive(Debug, Clone)]
@@ -39,15 +39,17 @@ fn step() -> impl Strategy<Value = (u32, Step)> {
         1 => Just(Step::Remove),
         8 => (0..PROCESSES).prop_map(Step::Request),
     ];
-    // Some seconds, or some minutes.
+    // The pause before the step: some seconds, or some minutes.
     (prop_oneof![3 => 0_u32..8, 1 => 0_u32..400], step)
 }
 
-/// The second of the fetch of the table's price, and the second of its write.
+/// The price in the table.
 #[derive(Debug, Clone, Copy)]
 struct Stored {
+    /// The second of the fetch; `None` if the table has no price.
     fetched: Option<i64>,
-    since: i64,
+    /// The second of the last write or removal.
+    changed: i64,
 }
 
 /// Stores a price whose value is the second of its fetch.
@@ -77,47 +79,48 @@ proptest! {
         let processes: Vec<Arc<_>> = (0..PROCESSES).map(|_| service.instance(&[])).collect();
         let mut served = [None; PROCESSES];
         let mut now = 4_000;
-        let mut table = Stored { fetched: Some(now), since: now };
+        let mut table = Stored { fetched: Some(now), changed: now };
         store(&service, now);
         for (pause, step) in steps {
             now += i64::from(pause);
             match step {
                 Step::Update => {
                     store(&service, now);
-                    table = Stored { fetched: Some(now), since: now };
+                    table = Stored { fetched: Some(now), changed: now };
                 }
                 Step::Restore(ago) => {
                     let fetched = now - i64::from(ago);
                     store(&service, fetched);
-                    table = Stored { fetched: Some(fetched), since: now };
+                    table = Stored { fetched: Some(fetched), changed: now };
                 }
                 Step::Remove => {
                     service.store.remove_price(symbol("BTC"));
-                    table = Stored { fetched: None, since: now };
+                    table = Stored { fetched: None, changed: now };
                 }
                 Step::Request(process) => {
                     let reply = get(&service, &processes[process], now);
-                    let settled = now - table.since >= OVERDUE;
+                    let settled = now - table.changed >= OVERDUE_SECONDS;
                     if reply.status == 503 {
                         prop_assert_eq!(table.fetched, None);
                         served[process] = None;
                         continue;
                     }
                     let fetched = reply.body["data"][0]["price"].as_i64().unwrap();
-                    // The price is never older than that of an earlier response, unless the process
-                    // has forgotten the earlier one.
+                    // The price is not older than the price of an earlier response, except if the
+                    // earlier price was replaceable.
                     if let Some(earlier) = served[process]
-                        && now - earlier < FORGOTTEN
+                        && now - earlier < REPLACEABLE_SECONDS
                     {
                         prop_assert!(fetched >= earlier, "{} after {}", fetched, earlier);
                     }
-                    // An overdue price is at most some seconds behind the table.
-                    if settled && now >= fetched + DUE + OVERDUE {
+                    // An overdue price is at most five seconds behind the table.
+                    if settled && now >= fetched + DUE_SECONDS + OVERDUE_SECONDS {
                         let newest = table.fetched.unwrap_or(fetched + 1);
-                        // A remembered price that is newer than the table's is kept until the first
-                        // read after the time at which it is forgotten.
-                        let guarded = newest < fetched && now - fetched < FORGOTTEN + OVERDUE;
-                        prop_assert!(newest == fetched || guarded, "{} for {:?}", fetched, table);
+                        // A remembered price that is newer than the price in the table is kept until
+                        // the first read at which it is replaceable.
+                        let is_kept = newest < fetched
+                            && now - fetched < REPLACEABLE_SECONDS + OVERDUE_SECONDS;
+                        prop_assert!(newest == fetched || is_kept, "{} for {:?}", fetched, table);
                     }
                     let control = reply.header("cache-control").unwrap();
                     let max_age = control.strip_prefix("private, max-age=").unwrap();

@@ -1,5 +1,5 @@
-//! Events that no gateway sends, and queries and headers that clients may send: none of them causes
-//! a 500. One instance responds to all of them, so that millions of events can be tried.
+//! Events that no gateway sends, and queries and headers that clients can send: none causes a 500. One
+//! instance of the function responds to all events, so that a test can send millions of them.
 
 use std::cell::OnceCell;
 use std::num::NonZeroU32;
@@ -48,7 +48,7 @@ fn respond(mut event: Value) -> Option<ApiGatewayV2httpResponse> {
 const KNOWN_KEY: &str = "known";
 
 /// Asserts that a response is valid for the gateway and has a documented status.
-fn check(response: &ApiGatewayV2httpResponse) -> Result<(), TestCaseError> {
+fn assert_documented(response: &ApiGatewayV2httpResponse) -> Result<(), TestCaseError> {
     let documented = [200, 304, 400, 401, 404, 405, 429, 503];
     let status = response.status_code;
     prop_assert!(
@@ -65,7 +65,7 @@ fn check(response: &ApiGatewayV2httpResponse) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Meaningful texts, concatenations of them, and any other text.
+/// Returns a meaningful word, a concatenation of such words, or any other text.
 fn text() -> impl Strategy<Value = String> {
     let words = [
         "",
@@ -98,7 +98,7 @@ fn text() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Any JSON of a few levels.
+/// Returns any JSON value of a few levels.
 fn json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         4 => text().prop_map(Value::String),
@@ -239,7 +239,7 @@ proptest! {
             change(&mut written, place, value);
         }
         if let Some(response) = respond(written) {
-            check(&response)?;
+            assert_documented(&response)?;
         }
     }
 
@@ -250,7 +250,7 @@ proptest! {
     ) {
         let mut event = event_json("GET", path, &[("x-api-key", KNOWN_KEY)]);
         event["rawQueryString"] = json!(query);
-        check(&respond(event).unwrap())?;
+        assert_documented(&respond(event).unwrap())?;
     }
 
     #[test]
@@ -268,6 +268,6 @@ proptest! {
         if has_valid_key {
             event["headers"]["x-api-key"] = json!(KNOWN_KEY);
         }
-        check(&respond(event).unwrap())?;
+        assert_documented(&respond(event).unwrap())?;
     }
 }

@@ -28,8 +28,8 @@ pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
         .block_on(future)
 }
 
-/// Decimals in the forms of providers and of the table.
-fn decimal() -> impl Strategy<Value = Decimal> {
+/// Returns decimals in the notations of the providers and of the table.
+pub(crate) fn decimal() -> impl Strategy<Value = Decimal> {
     "-?[0-9]{1,20}(\\.[0-9]{1,18})?(e-?[0-9]{1,2})?".prop_map(|text| Decimal::parse(&text).unwrap())
 }
 
@@ -78,6 +78,7 @@ proptest! {
         for name in ["price", "change24h", "marketCap"] {
             prop_assert!(!number(name).contains(['e', 'E', '"']), "{}", number(name));
         }
+        // The limits of a fresh price: seconds since its fetch, and seconds since the provider's time.
         let stale = fetched_ago > 390 || updated_ago > 900;
         prop_assert_eq!(price.get("stale").map(|value| value.get()), stale.then_some("true"));
         prop_assert_eq!(price.len(), if stale { 7 } else { 6 });
@@ -122,7 +123,7 @@ proptest! {
             401 => Some("UNAUTHORIZED"),
             404 => Some("NOT_FOUND"),
             405 => Some("METHOD_NOT_ALLOWED"),
-            // The store does not fail.
+            // The store does not fail, so no response has SERVICE_UNAVAILABLE.
             503 if query.contains("currency") => Some("NO_RATE"),
             503 => Some("NO_PRICE"),
             other => return Err(TestCaseError::fail(format!("{other}: {}", reply.text))),
