@@ -1,5 +1,5 @@
-//! The API under check, and a published version of its function, which is invoked with API
-//! Gateway's events.
+//! The trait of an API that is checked, and its implementation for a published version of the API
+//! function. The version is invoked with events in the form of API Gateway.
 
 use std::time::Duration;
 
@@ -17,9 +17,9 @@ use shared::timestamp::unix_millis;
 
 use crate::client::{explain, sdk_config};
 
-/// Limit of one invocation: the API function's timeout of 10 seconds, and a cold start.
+/// Time limit of one invocation: the API function's timeout of 10 seconds, and a cold start.
 const LIMIT: Duration = Duration::from_secs(15);
-/// Maximum length of a function's error message in a report, in characters.
+/// Maximum length of an error message of the API function in a report, in characters.
 const MESSAGE_LIMIT: usize = 300;
 
 /// The reason why there is no response.
@@ -40,7 +40,7 @@ pub enum NoResponse {
     Http(#[from] HttpError),
 }
 
-/// An API under check.
+/// An API that is checked.
 pub trait Api: Send + Sync {
     /// Sends the request of a check, with a key if the check needs one. The log of an invoked
     /// version shows `request_id`.
@@ -60,8 +60,8 @@ pub struct ApiVersion {
 }
 
 impl ApiVersion {
-    /// Makes a client of the version with this ARN. Sends nothing. The client does not retry,
-    /// because the caller does.
+    /// Makes a client of the version with this ARN. Sends no request. The client does not retry a
+    /// request, because the caller repeats the check.
     pub fn new(arn: String) -> Result<Self, ClientError> {
         let client = Client::new(&sdk_config(Service::Lambda, 1, LIMIT)?);
         Ok(Self { client, arn })
@@ -88,12 +88,12 @@ impl Api for ApiVersion {
         let payload = invoked.payload.map(Blob::into_inner).unwrap_or_default();
         match invoked.function_error {
             Some(kind) => Err(function_error(&kind, &payload)),
-            None => read(&payload),
+            None => read_response(&payload),
         }
     }
 }
 
-/// Writes API Gateway's event for the request of a check, in payload format 2.0.
+/// Makes the event that API Gateway would send for the request of a check, in payload format 2.0.
 fn event(check: Check, key: Option<&RawApiKey>, request_id: &str) -> Value {
     let route_key = match check {
         Check::Health => GET_HEALTH,
@@ -136,8 +136,8 @@ fn event(check: Check, key: Option<&RawApiKey>, request_id: &str) -> Value {
     })
 }
 
-/// Reads the response of an integration.
-fn read(payload: &[u8]) -> Result<Response, NoResponse> {
+/// Reads the response that the API function returned for API Gateway.
+fn read_response(payload: &[u8]) -> Result<Response, NoResponse> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Returned {
@@ -151,7 +151,7 @@ fn read(payload: &[u8]) -> Result<Response, NoResponse> {
     }
 
     match serde_json::from_slice::<Returned>(payload) {
-        // The request accepts no compression.
+        // The request accepts no compression, so a body in base64 is malformed.
         Ok(returned) if !returned.is_base64_encoded => {
             let header = |wanted: &'static str| {
                 let mut headers = returned.headers.iter();
@@ -165,8 +165,7 @@ fn read(payload: &[u8]) -> Result<Response, NoResponse> {
     }
 }
 
-/// Reads Lambda's description of a function that failed; `kind` is `Unhandled` or
-/// `Handled`.
+/// Reads Lambda's description of a failed function; `kind` is `Unhandled` or `Handled`.
 fn function_error(kind: &str, payload: &[u8]) -> NoResponse {
     #[derive(Default, Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -187,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_integration_response_is_a_status_and_a_body() {
+    fn a_payload_is_a_status_with_a_body_or_is_malformed() {
         let answer = |status, is_counted, body: &str| {
             Ok(Response {
                 status,
@@ -214,7 +213,7 @@ mod tests {
             ("null", Err(NoResponse::Malformed)),
             ("", Err(NoResponse::Malformed)),
         ] {
-            assert_eq!(read(payload.as_bytes()), expected, "{payload}");
+            assert_eq!(read_response(payload.as_bytes()), expected, "{payload}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! Checks within a time limit, and the API key that some of them need.
+//! Checks of the API within a time limit, and the API key that some checks need.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use crate::api::Api;
 
 /// The pause between two attempts.
 pub(crate) const PAUSE: Duration = Duration::from_secs(2);
-/// Limit of the deletion of a key.
+/// Time limit of the deletion of a key.
 pub(crate) const DELETE_LIMIT: Duration = Duration::from_secs(3);
 /// Seconds for which a key is accepted: longer than any run takes.
 const KEY_SECONDS: u32 = 300;
 
-/// Makes a check once; `None` if the time is over before the response.
+/// Makes one attempt at a check. Returns `None` if there is no response before `until`.
 pub(crate) async fn attempt(
     api: &impl Api,
     check: Check,
@@ -32,7 +32,7 @@ pub(crate) async fn attempt(
     }
 }
 
-/// Repeats a check until it passes or the time is over, and returns the last verdict.
+/// Repeats a check while it fails, until `until`. Returns the last verdict.
 pub(crate) async fn repeat(
     api: &impl Api,
     check: Check,
@@ -52,7 +52,7 @@ pub(crate) async fn repeat(
         if Instant::now() + PAUSE >= until {
             return last;
         }
-        tracing::warn!(path = check.path(), reason, "a check is made again");
+        tracing::warn!(path = check.path(), reason, "the check is repeated");
         sleep(PAUSE).await;
     }
 }
@@ -62,12 +62,9 @@ pub(crate) fn no_response() -> Verdict {
     Verdict::Failed("no response in time".to_owned())
 }
 
-/// Creates a key within `create_until`, runs a check with the key and deletes the key. The
-/// creation is repeated, because the permission for it may be as new as the version.
-///
-/// # Errors
-///
-/// The reason why no key could be created.
+/// Creates a key before `create_until`, runs a check with the key and deletes the key. Repeats the
+/// creation, because a new permission to create keys takes effect after some seconds.
+/// The error is the reason why no key could be created.
 pub(crate) async fn with_key(
     store: &impl VerifyStore,
     create_until: Instant,
@@ -95,7 +92,7 @@ async fn create_key(store: &impl VerifyStore, until: Instant) -> Result<Temporar
         if Instant::now() + PAUSE >= until {
             return Err(reason);
         }
-        tracing::warn!(reason, "a key is created again");
+        tracing::warn!(reason, "the creation of the key is repeated");
         sleep(PAUSE).await;
     }
 }

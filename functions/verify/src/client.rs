@@ -1,5 +1,5 @@
-//! Configuration of the AWS clients, without `aws-config` as in `shared::client`, and the texts of
-//! their errors.
+//! The configuration of the AWS clients and the texts of their errors. Like `shared::client`, it does
+//! not use `aws-config`.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use shared::client::{ClientConfig, ClientError, Service};
 use shared::http::innermost;
 use shared::settings::process_environment;
 
-/// Configures the clients of `service`. Each operation ends within `limit`, of which each of its
-/// `attempts` gets an equal share. Sends nothing.
+/// Makes the configuration of the client of a service. Each operation ends within `limit`, of which
+/// each of its `attempts` gets an equal share. Sends no request.
 pub(crate) fn sdk_config(
     service: Service,
     attempts: u32,
@@ -36,7 +36,6 @@ pub(crate) fn sdk_config(
     Ok(builder.build())
 }
 
-/// Explains why a call failed.
 pub(crate) fn explain<E>(error: &SdkError<E>) -> String
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,

@@ -1,4 +1,4 @@
-//! CodeDeploy: its event, and the calls that report the result of the check.
+//! CodeDeploy: its event, and the calls to CodeDeploy.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use shared::client::{ClientError, Service};
 
 use crate::client::{explain, sdk_config};
 
-/// Limit of one call to CodeDeploy, all attempts together.
+/// Time limit of one call to CodeDeploy, all attempts together.
 pub(crate) const CALL_LIMIT: Duration = Duration::from_secs(10);
 const ATTEMPTS: u32 = 3;
 
@@ -25,11 +25,9 @@ pub struct Hook {
     pub lifecycle_event_hook_execution_id: String,
 }
 
-/// A failed call to CodeDeploy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{operation}: {reason}")]
 pub struct CodeDeployError {
-    /// The API action.
     pub operation: &'static str,
     pub reason: String,
 }
@@ -43,7 +41,6 @@ impl From<CodeDeployError> for Diagnostic {
     }
 }
 
-/// The calls to CodeDeploy.
 pub trait Deployments: Send + Sync {
     /// Reports the result of a hook: `Succeeded` lets traffic move, `Failed` ends the
     /// deployment. A repeated report is no error.
@@ -60,14 +57,13 @@ pub trait Deployments: Send + Sync {
     ) -> impl Future<Output = Result<bool, CodeDeployError>> + Send;
 }
 
-/// CodeDeploy itself.
 #[derive(Debug, Clone)]
 pub struct CodeDeploy {
     client: Client,
 }
 
 impl CodeDeploy {
-    /// Makes a client for CodeDeploy in the region of the process. Sends nothing.
+    /// Makes a client for CodeDeploy in the region of the process. Sends no request.
     pub fn new() -> Result<Self, ClientError> {
         let client = Client::new(&sdk_config(Service::CodeDeploy, ATTEMPTS, CALL_LIMIT)?);
         Ok(Self { client })
@@ -89,7 +85,8 @@ impl Deployments for CodeDeploy {
             .send()
             .await;
         let Err(error) = put else { return Ok(()) };
-        // The response to an earlier attempt was lost, or Lambda runs the event again.
+        // CodeDeploy has the result if the response to an earlier attempt was lost, or if Lambda has
+        // retried the event.
         let is_repeated = error
             .as_service_error()
             .is_some_and(PutStatusError::is_lifecycle_event_already_completed_exception);

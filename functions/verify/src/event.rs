@@ -6,7 +6,6 @@ use shared::json_error::JsonError;
 
 use crate::deployments::Hook;
 
-/// An event of the function.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
 pub enum Event {
@@ -31,7 +30,7 @@ pub struct UnreadableEvent(JsonError);
 impl From<UnreadableEvent> for Diagnostic {
     fn from(error: UnreadableEvent) -> Self {
         Self {
-            // The type that the Lambda runtime uses for such errors.
+            // The Lambda runtime uses this type for an event that it cannot parse.
             error_type: "DeserializeError".to_owned(),
             error_message: error.to_string(),
         }
@@ -39,12 +38,8 @@ impl From<UnreadableEvent> for Diagnostic {
 }
 
 impl Event {
-    /// Parses an event. The Lambda runtime's parser is not used, because its errors, which are
-    /// logged, name members of the event.
-    ///
-    /// # Errors
-    ///
-    /// The text is neither event.
+    /// Parses an event. The Lambda runtime's parser is not used: the runtime would log its errors,
+    /// which name members of the event.
     pub fn parse(text: &str) -> Result<Self, UnreadableEvent> {
         serde_json::from_str(text).map_err(|error| UnreadableEvent(error.into()))
     }
@@ -86,7 +81,7 @@ mod tests {
         ];
         for event in [HOOK, contract::PROBE_EVENT] {
             for value in [r#"{"secret":"secret"}"#, r#"["secret"]"#, "secret"] {
-                // The value replaces each value of the event.
+                // Replaces each value of the event in turn.
                 for (at, _) in event.match_indices(':') {
                     let end = at + event[at..].find([',', '}']).unwrap();
                     texts.push([&event[..=at], value, &event[end..]].concat());

@@ -1,11 +1,10 @@
 //! The verify function: checks a new version of the API for CodeDeploy before the version
 //! gets traffic, and probes the public URL every minute.
 //!
-//! Both modes make the requests of `shared::check` with a key of their own ([`checks`]).
-//! [`verifier`] sends them to the new version through [`api`] and reports the result to
-//! CodeDeploy through [`deployments`] after every failure too: without a result CodeDeploy
-//! waits for an hour. [`probe`] sends them to the public URL through [`public_api`] and writes
-//! a metric.
+//! Both modes make the requests of `shared::check` with a new key ([`checks`]). [`verifier`] sends the
+//! requests to the new version through [`api`], and reports the result to CodeDeploy through
+//! [`deployments`]. It reports every failure too, because CodeDeploy waits an hour for a missing result.
+//! [`probe`] sends the requests to the public URL through [`public_api`], and writes a metric.
 
 pub mod api;
 mod checks;

@@ -1,4 +1,4 @@
-//! The process of the verify function: set up once, then one run for each event.
+//! The process of the verify function: one setup, then one run for each event.
 
 use std::process::ExitCode;
 
@@ -16,7 +16,7 @@ async fn serve() -> Result<(), Error> {
     let function = Function::from_environment()?;
     let handler = service_fn(async |event: LambdaEvent<Box<RawValue>>| {
         let event = Event::parse(event.payload.get())?;
-        // Boxed: the SDK's futures inside the runtime's are nested too deeply for the compiler.
+        // Boxed, because the nesting of the futures would exceed a limit of the compiler.
         Ok::<_, Diagnostic>(Box::pin(function.handle(event)).await?)
     });
     lambda_runtime::run(handler).await

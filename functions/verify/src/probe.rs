@@ -16,21 +16,19 @@ use crate::checks::{DELETE_LIMIT, attempt, no_response, with_key};
 use crate::public_api::REQUEST_LIMIT;
 use crate::report::Report;
 
-/// Limit of the creation of the key.
+/// Time limit of the creation of the key.
 const KEY_LIMIT: Duration = Duration::from_secs(5);
 /// Seconds from one run to the next.
 const PERIOD_SECONDS: u64 = 60;
 
-/// Every run ends before the next run and before the function's timeout, so that its metric is
-/// always written: the alarm takes missing data for a failure.
+/// Every run ends before the next run and before the function's timeout, so that the run always writes
+/// its metric. The alarm counts a missing metric as a failure.
 const _: () = {
     let run = KEY_LIMIT.as_secs() + REQUEST_LIMIT.as_secs() + DELETE_LIMIT.as_secs();
     assert!(run < PERIOD_SECONDS && run < contract::VERIFY_TIMEOUT_SECONDS as u64);
 };
 
-/// The probe of the public URL.
 pub struct Probe<A, S> {
-    /// Name of the environment.
     pub environment: &'static str,
     pub api: A,
     /// The table, in which a run creates its key.
@@ -38,7 +36,7 @@ pub struct Probe<A, S> {
 }
 
 impl<A: Api, S: VerifyStore> Probe<A, S> {
-    /// Runs the probe once and writes its metric. Checks are not repeated, because the alarm
+    /// Runs the probe once and writes its metric. Failed checks are not repeated, because the alarm
     /// needs several failed runs.
     pub async fn run(&self) -> Report {
         let report = Report::of_run(self.check()).await;

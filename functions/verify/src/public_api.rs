@@ -1,4 +1,4 @@
-//! The API behind its public URL, which is requested over HTTPS as clients do.
+//! The API behind its public URL: the probe sends requests over HTTPS, as clients do.
 
 use std::time::Duration;
 
@@ -10,12 +10,11 @@ use shared::http::Http;
 
 use crate::api::{Api, NoResponse};
 
-/// Limit of one request. API Gateway waits for 11 seconds for the API function.
+/// Time limit of one request. API Gateway waits 11 seconds for the API function.
 pub(crate) const REQUEST_LIMIT: Duration = Duration::from_secs(12);
 
 const USER_AGENT: &str = concat!("crypto-watch-probe/", env!("CARGO_PKG_VERSION"));
 
-/// The API behind its public URL.
 #[derive(Debug, Clone)]
 pub struct PublicApi {
     client: Http,
@@ -23,9 +22,8 @@ pub struct PublicApi {
 }
 
 impl PublicApi {
-    /// Makes a client of the API at this base URL. Sends nothing. The client trusts Mozilla's
-    /// authorities, as other clients do: the certificate of a domain name may be an imported
-    /// one.
+    /// Makes a client of the API at this base URL. Sends no request. The client trusts Mozilla's
+    /// certificate authorities, because the certificate of a domain name can be an imported one.
     pub fn new(base: String) -> Result<Self, ClientError> {
         let client = web_client(webpki_roots::TLS_SERVER_ROOTS.iter().cloned())?;
         Ok(Self { client, base })

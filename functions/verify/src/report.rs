@@ -6,14 +6,14 @@ use futures_util::FutureExt as _;
 use serde::Serialize;
 use shared::check::{Check, Verdict};
 
-/// Findings of a run, each as one sentence.
+/// The findings of a run, each as one line of text.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// Checks that the API fails.
+    /// Checks that the API has failed.
     pub failed: Vec<String>,
     /// Problems of the run itself, such as a key that could not be created.
     pub errors: Vec<String>,
-    /// Problems that are unrelated to a deploy, such as old prices.
+    /// Problems that do not fail the run, such as old prices.
     pub warnings: Vec<String>,
 }
 
@@ -26,7 +26,7 @@ impl Report {
         }
     }
 
-    /// Returns the report of a run, also if the run panics.
+    /// Returns the report of a run. A panic becomes an error of the report.
     pub(crate) async fn of_run(run: impl Future<Output = Self>) -> Self {
         let report = AssertUnwindSafe(run).catch_unwind().await;
         report.unwrap_or_else(|_| Self::of_error("the check has a defect, which the log names"))
@@ -37,7 +37,6 @@ impl Report {
         self.failed.is_empty() && self.errors.is_empty()
     }
 
-    /// Adds the verdict of a check.
     pub(crate) fn add(&mut self, check: Check, verdict: Verdict) {
         let finding = |reason: &str| format!("GET {}: {reason}", check.target());
         match verdict {

@@ -1,4 +1,4 @@
-//! Setup of the function from the process environment, and the dispatch of its events.
+//! The setup of the verify function from its environment variables, and the dispatch of its events.
 
 use contract::LogLevel;
 use lambda_runtime::Error;
@@ -15,16 +15,16 @@ use crate::public_api::PublicApi;
 use crate::report::Report;
 use crate::verifier::{Target, Verifier};
 
-/// The function in both of its modes.
+/// The verify function, with the parts for each of its two modes.
 pub struct Function {
     verifier: Verifier<ApiVersion, Store, CodeDeploy>,
     probe: Result<Probe<PublicApi, Store>, SettingsError>,
 }
 
 impl Function {
-    /// Reads the settings, starts the log and makes the clients. Sends nothing. A missing
-    /// setting fails only the mode that needs it: a function that does not start could report
-    /// no result to CodeDeploy.
+    /// Reads the settings, starts the log and makes the clients. Sends no request. A missing setting
+    /// fails only the mode that needs the setting: if the function did not start, it could report no
+    /// result to CodeDeploy.
     pub fn from_environment() -> Result<Self, Error> {
         let verify = VerifySettings::read(process_environment);
         let log_level = verify.as_ref().map(|settings| settings.log_level);
@@ -57,13 +57,13 @@ impl Function {
     ///
     /// # Errors
     ///
-    /// The result of a check could not be reported to CodeDeploy.
+    /// The result of the pre-traffic check could not be reported to CodeDeploy.
     pub async fn handle(&self, event: Event) -> Result<Report, CodeDeployError> {
         match (event, &self.probe) {
             (Event::Hook(hook), _) => self.verifier.handle(hook).await,
             (Event::Probe { .. }, Ok(probe)) => Ok(probe.run().await),
             (Event::Probe { .. }, Err(error)) => {
-                // No metric is written: missing data raises the alarm.
+                // No metric is written. The alarm counts a missing metric as a failure.
                 tracing::error!(%error, "the probe could not run");
                 Ok(Report::of_error(error.to_string()))
             }

@@ -36,11 +36,11 @@ pub(crate) fn working(check: Check) -> Response {
     }
 }
 
-/// The behaviour of an API.
 pub(crate) enum Behaviour {
     /// The API works, except for one check.
     Except(Check, Result<Response, NoResponse>),
-    /// Like [`Behaviour::Except`], but only for the first requests of all checks; their number.
+    /// Like [`Behaviour::Except`], but only among the first requests: the number counts the requests of
+    /// all checks.
     Until(u32, Check, Result<Response, NoResponse>),
     Works,
     Hangs,
@@ -80,7 +80,7 @@ impl Api for ScriptedApi {
         let requests = self.requests.fetch_add(1, Ordering::Relaxed);
         match &self.behaviour {
             Behaviour::Except(which, answer) if *which == check => answer.clone(),
-            Behaviour::Until(times, which, answer) if *which == check && requests < *times => {
+            Behaviour::Until(count, which, answer) if *which == check && requests < *count => {
                 answer.clone()
             }
             Behaviour::Works | Behaviour::Except(..) | Behaviour::Until(..) => Ok(working(check)),
@@ -90,9 +90,10 @@ impl Api for ScriptedApi {
     }
 }
 
-/// The keys of a table, which refuses to create the first ones.
+/// The keys of a table.
 #[derive(Clone, Default)]
 pub(crate) struct Keys {
+    /// The number of next attempts to create a key that the table refuses.
     refusals: Arc<AtomicU32>,
     pub(crate) created: Arc<Mutex<Vec<KeyId>>>,
     pub(crate) deleted: Arc<Mutex<Vec<KeyId>>>,
@@ -106,7 +107,7 @@ impl Keys {
         }
     }
 
-    /// Asserts that one key was created, sent with each keyed request, and deleted.
+    /// Asserts that one key was created, sent with each request that needs a key, and deleted.
     #[track_caller]
     pub(crate) fn assert_one_used(&self, api: &ScriptedApi) {
         let created = self.created.lock().unwrap();

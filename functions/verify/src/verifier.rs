@@ -1,4 +1,4 @@
-//! The pre-traffic check of a version: requests, verdict, report to CodeDeploy.
+//! The pre-traffic check of a version of the API: requests, verdicts, report to CodeDeploy.
 
 use std::time::Duration;
 
@@ -14,15 +14,15 @@ use crate::checks::{DELETE_LIMIT, repeat, with_key};
 use crate::deployments::{CALL_LIMIT, CodeDeployError, Deployments, Hook};
 use crate::report::Report;
 
-/// Limit of all checks of a version. A role that the same deploy has created or changed takes
-/// effect only after some seconds.
+/// Time limit of all checks of a version. Checks are repeated within it, because a role that the same
+/// deploy has created or changed takes effect after some seconds.
 const CHECKS_LIMIT: Duration = Duration::from_secs(30);
-/// Limit of the creation of the key. The rest of [`CHECKS_LIMIT`] is for the request with the
+/// Time limit of the creation of the key. The rest of [`CHECKS_LIMIT`] is for the request with the
 /// key, so that a late key does not fail the version.
 const KEY_LIMIT: Duration = Duration::from_secs(20);
 
-/// The checks and both calls to CodeDeploy end before the function's timeout, so that the
-/// result is always reported.
+/// The checks, the deletion of the key and both calls to CodeDeploy end before the function's timeout,
+/// so that the result is always reported.
 const _: () = assert!(
     CHECKS_LIMIT.as_secs() + DELETE_LIMIT.as_secs() + 2 * CALL_LIMIT.as_secs()
         < contract::VERIFY_TIMEOUT_SECONDS as u64
@@ -31,7 +31,6 @@ const _: () = assert!(
 #[cfg(test)]
 mod tests;
 
-/// The pre-traffic check.
 pub struct Verifier<A, S, D> {
     /// The version to check, or the error of the settings.
     pub target: Result<Target<A, S>, SettingsError>,
@@ -50,14 +49,14 @@ impl<A: Api, S: VerifyStore, D: Deployments> Verifier<A, S, D> {
     ///
     /// # Errors
     ///
-    /// The result could not be reported. A version that fails its checks is no error of this
-    /// function: Lambda's retries would change nothing.
+    /// The result could not be reported. A version that fails its checks is not an error, because
+    /// Lambda would retry the event, and a retry would change nothing.
     pub async fn handle(&self, hook: Hook) -> Result<Report, CodeDeployError> {
         let deployment = &*hook.deployment_id;
         let mut report = Report::of_run(self.check(deployment)).await;
         if !report.has_passed() && self.is_rollback(deployment).await {
-            // A rollback must succeed even to a version that fails its checks: a failed
-            // rollback leaves a stack that cannot be updated.
+            // A rollback must succeed, even to a version that fails its checks. After a failed
+            // rollback, the stack cannot be updated.
             report.warnings.append(&mut report.failed);
             report.warnings.append(&mut report.errors);
         }
@@ -109,7 +108,7 @@ impl<A: Api, S: VerifyStore, D: Deployments> Verifier<A, S, D> {
         report
     }
 
-    /// Returns true if the deployment is a rollback. Returns false if CodeDeploy does not respond.
+    /// Returns true if the deployment is a rollback. Returns false if the call to CodeDeploy fails.
     async fn is_rollback(&self, deployment: &str) -> bool {
         match self.deployments.is_rollback(deployment).await {
             Ok(is_rollback) => is_rollback,

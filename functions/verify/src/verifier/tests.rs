@@ -14,7 +14,7 @@ use crate::testing::{
 /// A CodeDeploy that records the reported results.
 struct Recorder {
     is_rollback: Result<bool, CodeDeployError>,
-    accepts: Result<(), CodeDeployError>,
+    put_status: Result<(), CodeDeployError>,
     statuses: Mutex<Vec<LifecycleEventStatus>>,
 }
 
@@ -26,7 +26,7 @@ impl Deployments for Recorder {
     ) -> Result<(), CodeDeployError> {
         assert_eq!(*reported, hook());
         self.statuses.lock().unwrap().push(status);
-        self.accepts.clone()
+        self.put_status.clone()
     }
 
     async fn is_rollback(&self, deployment_id: &str) -> Result<bool, CodeDeployError> {
@@ -57,7 +57,7 @@ fn verifier(behaviour: Behaviour) -> Verifier<ScriptedApi, Keys, Recorder> {
         }),
         deployments: Recorder {
             is_rollback: Ok(false),
-            accepts: Ok(()),
+            put_status: Ok(()),
             statuses: Mutex::default(),
         },
     }
@@ -72,8 +72,8 @@ fn refusing(times: u32, behaviour: Behaviour) -> Verifier<ScriptedApi, Keys, Rec
     verifier
 }
 
-/// Runs the check and returns the results reported to CodeDeploy, and the report.
-async fn outcome(
+/// Runs the check. Returns the statuses that were reported to CodeDeploy, and the report.
+async fn run_check(
     verifier: &Verifier<ScriptedApi, Keys, Recorder>,
 ) -> (Vec<LifecycleEventStatus>, Report) {
     let report = verifier.handle(hook()).await.unwrap();
@@ -81,9 +81,9 @@ async fn outcome(
     (statuses, report)
 }
 
-/// Asserts that a version is stopped because it fails a check, with this finding.
+/// Asserts that a version is stopped because it fails a check, for this reason.
 async fn assert_stopped(verifier: &Verifier<ScriptedApi, Keys, Recorder>, reason: &str) {
-    let (statuses, report) = outcome(verifier).await;
+    let (statuses, report) = run_check(verifier).await;
     assert_eq!(statuses, [LifecycleEventStatus::Failed], "{reason}");
     assert_eq!(report.failed, [reason]);
     assert_eq!(report.errors, [""; 0]);
@@ -91,7 +91,7 @@ async fn assert_stopped(verifier: &Verifier<ScriptedApi, Keys, Recorder>, reason
 
 /// Asserts that a version is stopped because the check itself did not work.
 async fn assert_unchecked(verifier: &Verifier<ScriptedApi, Keys, Recorder>, error: &str) {
-    let (statuses, report) = outcome(verifier).await;
+    let (statuses, report) = run_check(verifier).await;
     assert_eq!(statuses, [LifecycleEventStatus::Failed], "{error}");
     assert_eq!(report.errors, [error]);
     assert_eq!(report.failed, [""; 0]);
@@ -101,7 +101,7 @@ async fn assert_unchecked(verifier: &Verifier<ScriptedApi, Keys, Recorder>, erro
 async fn a_working_version_passes_with_one_request_for_each_check() {
     let verifier = verifier(Behaviour::Works);
     assert_eq!(
-        outcome(&verifier).await,
+        run_check(&verifier).await,
         (vec![LifecycleEventStatus::Succeeded], Report::default())
     );
     let Target { api, store } = verifier.target.unwrap();
@@ -112,13 +112,13 @@ async fn a_working_version_passes_with_one_request_for_each_check() {
 #[tokio::test]
 async fn old_prices_are_a_warning_and_do_not_stop_the_version() {
     let old = Behaviour::Except(Check::Health, Ok(answer(503, OLD_PRICES)));
-    let (statuses, report) = outcome(&verifier(old)).await;
+    let (statuses, report) = run_check(&verifier(old)).await;
     assert_eq!(statuses, [LifecycleEventStatus::Succeeded]);
     let warning = "GET /health: the newest price is old, or there is none";
     assert_eq!(report.warnings, [warning]);
 
     let none = Ok(answer(503, r#"{"code":"NO_PRICE"}"#));
-    let (statuses, report) = outcome(&verifier(Behaviour::Except(Check::Prices, none))).await;
+    let (statuses, report) = run_check(&verifier(Behaviour::Except(Check::Prices, none))).await;
     assert_eq!(statuses, [LifecycleEventStatus::Succeeded]);
     let warning = "GET /prices?symbols=BTC: there is no price of BTC yet";
     assert_eq!(report.warnings, [warning]);
@@ -129,7 +129,7 @@ async fn a_key_that_is_created_at_the_third_attempt_does_not_fail_the_version() 
     let verifier = refusing(2, Behaviour::Works);
     let begun = Instant::now();
     assert_eq!(
-        outcome(&verifier).await,
+        run_check(&verifier).await,
         (vec![LifecycleEventStatus::Succeeded], Report::default())
     );
     assert_eq!(begun.elapsed(), 2 * PAUSE);
@@ -138,7 +138,7 @@ async fn a_key_that_is_created_at_the_third_attempt_does_not_fail_the_version() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_that_cannot_be_created_is_an_error_of_the_check_and_not_of_the_version() {
+async fn a_key_that_cannot_be_created_is_an_error_and_not_a_failed_check() {
     let begun = Instant::now();
     let verifier = refusing(u32::MAX, Behaviour::Works);
     let error = format!("could not create an API key: {REFUSED}");
@@ -157,7 +157,7 @@ async fn the_key_of_a_version_that_fails_is_deleted_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_version_is_stopped_by_everything_that_a_deploy_can_break() {
+async fn a_version_that_fails_any_check_is_stopped_for_a_precise_reason() {
     let failed = |error: &str| Err(NoResponse::FunctionError(error.to_owned()));
     for (check, answer, reason) in [
         (
@@ -230,11 +230,12 @@ async fn a_check_that_passes_at_the_third_attempt_has_passed() {
     let denied = Err(NoResponse::NotInvoked(
         "AccessDeniedException: no".to_owned(),
     ));
-    // The first attempt makes all four checks. Each further attempt makes only this check.
+    // The first four requests make one attempt at each check. The fifth is the second attempt at this
+    // check, and fails too.
     let verifier = verifier(Behaviour::Until(5, Check::Health, denied));
     let begun = Instant::now();
     assert_eq!(
-        outcome(&verifier).await,
+        run_check(&verifier).await,
         (vec![LifecycleEventStatus::Succeeded], Report::default())
     );
     assert_eq!(begun.elapsed(), 2 * PAUSE);
@@ -243,7 +244,7 @@ async fn a_check_that_passes_at_the_third_attempt_has_passed() {
 #[tokio::test(start_paused = true)]
 async fn a_version_that_does_not_respond_is_stopped_in_time() {
     let begun = Instant::now();
-    let (statuses, report) = outcome(&verifier(Behaviour::Hangs)).await;
+    let (statuses, report) = run_check(&verifier(Behaviour::Hangs)).await;
     assert_eq!(statuses, [LifecycleEventStatus::Failed]);
     assert_eq!(report.failed.len(), 4);
     assert!(report.failed[0].ends_with("no response in time"));
@@ -269,31 +270,31 @@ async fn a_missing_setting_is_reported_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rollback_is_never_stopped() {
+async fn a_rollback_is_not_stopped_by_failed_checks_or_errors() {
     let mut verifier = verifier(Behaviour::Hangs);
     verifier.deployments.is_rollback = Ok(true);
-    let (statuses, report) = outcome(&verifier).await;
+    let (statuses, report) = run_check(&verifier).await;
     assert_eq!(statuses, [LifecycleEventStatus::Succeeded]);
     assert_eq!((report.failed.len(), report.warnings.len()), (0, 4));
 
     let mut verifier = refusing(u32::MAX, Behaviour::Works);
     verifier.deployments.is_rollback = Ok(true);
-    let (statuses, report) = outcome(&verifier).await;
+    let (statuses, report) = run_check(&verifier).await;
     assert_eq!(statuses, [LifecycleEventStatus::Succeeded]);
     assert_eq!((report.errors.len(), report.warnings.len()), (0, 1));
 }
 
 #[tokio::test]
-async fn a_deployment_of_unknown_purpose_is_stopped() {
+async fn a_failed_check_stops_a_deployment_that_is_possibly_a_rollback() {
     let mut verifier = verifier(Behaviour::Panics);
     verifier.deployments.is_rollback = Err(refused());
-    assert_eq!(outcome(&verifier).await.0, [LifecycleEventStatus::Failed]);
+    assert_eq!(run_check(&verifier).await.0, [LifecycleEventStatus::Failed]);
 }
 
 #[tokio::test]
-async fn a_result_that_cannot_be_reported_is_an_error_so_that_lambda_retries() {
+async fn a_result_that_cannot_be_reported_is_an_error_of_the_function() {
     let mut verifier = verifier(Behaviour::Works);
-    verifier.deployments.accepts = Err(refused());
+    verifier.deployments.put_status = Err(refused());
     assert_eq!(verifier.handle(hook()).await, Err(refused()));
 }
 
@@ -336,7 +337,7 @@ mod properties {
                 Err(_) => true,
             };
             let verifier = verifier(Behaviour::Except(check, answer));
-            let (statuses, report) = runtime.block_on(outcome(&verifier));
+            let (statuses, report) = runtime.block_on(run_check(&verifier));
             let status = if report.has_passed() {
                 LifecycleEventStatus::Succeeded
             } else {

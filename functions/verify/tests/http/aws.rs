@@ -1,5 +1,5 @@
-//! Lambda, CodeDeploy, DynamoDB and the public URL of the API on one loopback address, for the
-//! calls that the function makes.
+//! Lambda, CodeDeploy, DynamoDB and the public URL of the API on one loopback address: the calls that
+//! the verify function makes.
 
 use std::sync::{Arc, Mutex};
 
@@ -22,17 +22,14 @@ use shared::timestamp::Timestamp;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// The deployed version.
 pub(crate) const VERSION: &str =
     "arn:aws:lambda:eu-central-1:111122223333:function:crypto-watch-api-staging:7";
 
-/// The state of CodeDeploy.
 #[derive(Debug)]
 struct CodeDeploy {
     creator: &'static str,
-    /// The number of next calls that fail.
+    /// The number of next calls to CodeDeploy that fail.
     outages: u32,
-    /// The reported results.
     results: Vec<Value>,
 }
 
@@ -41,11 +38,16 @@ struct CodeDeploy {
 struct Table {
     /// Whether the API does not see the created keys.
     hides_keys: bool,
-    /// The calls: action and partition key.
-    calls: Vec<(String, String)>,
+    calls: Vec<TableCall>,
 }
 
-/// Everything behind the endpoint.
+#[derive(Debug, Clone)]
+pub(crate) struct TableCall {
+    pub(crate) action: String,
+    pub(crate) partition_key: String,
+}
+
+/// The services behind the endpoint.
 struct Account {
     api: Api<MemoryStore>,
     store: MemoryStore,
@@ -54,7 +56,6 @@ struct Account {
     invoked: Mutex<Vec<Value>>,
 }
 
-/// An endpoint of all these services.
 pub(crate) struct Aws {
     pub(crate) url: String,
     account: Arc<Account>,
@@ -96,7 +97,6 @@ impl Aws {
         }
     }
 
-    /// Returns the results that were reported to CodeDeploy.
     pub(crate) fn results(&self) -> Vec<Value> {
         self.account.codedeploy.lock().unwrap().results.clone()
     }
@@ -106,13 +106,12 @@ impl Aws {
         self.account.invoked.lock().unwrap().clone()
     }
 
-    /// Hides all keys that are created from now on from the API, which then refuses them.
+    /// Makes the API refuse every key that is created after this call.
     pub(crate) fn hide_keys(&self) {
         self.account.table.lock().unwrap().hides_keys = true;
     }
 
-    /// Returns the calls to the table: action and partition key.
-    pub(crate) fn table_calls(&self) -> Vec<(String, String)> {
+    pub(crate) fn table_calls(&self) -> Vec<TableCall> {
         self.account.table.lock().unwrap().calls.clone()
     }
 }
@@ -144,8 +143,8 @@ pub(crate) fn fresh_store() -> MemoryStore {
     store
 }
 
-/// Dispatches a request: Lambda has REST paths, CodeDeploy and DynamoDB have the action in a
-/// header, and all other requests are for the API.
+/// Dispatches a request. Requests to CodeDeploy and DynamoDB have a header with the action, and requests
+/// to Lambda have a path. All other requests are for the API.
 async fn answer(
     State(account): State<Arc<Account>>,
     uri: Uri,
@@ -179,7 +178,7 @@ impl Account {
         serde_json::to_vec(&response).unwrap().into_response()
     }
 
-    /// Answers a client's request to the API, as API Gateway passes it on.
+    /// Passes a client's request on to the API, as API Gateway does.
     async fn request(&self, uri: &Uri, headers: &HeaderMap) -> Response {
         let headers: Map<_, _> = headers
             .iter()
@@ -212,8 +211,10 @@ impl Account {
         };
         let text = |name: &str| item[name]["S"].as_str().unwrap();
         let mut table = self.table.lock().unwrap();
-        let call = (action.to_owned(), text("PK").to_owned());
-        table.calls.push(call);
+        table.calls.push(TableCall {
+            action: action.to_owned(),
+            partition_key: text("PK").to_owned(),
+        });
         if action == "PutItem" && !table.hides_keys {
             let time = |name| Timestamp::parse(text(name)).unwrap();
             self.store.insert_api_key(ApiKey {

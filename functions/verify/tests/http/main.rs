@@ -1,5 +1,5 @@
-//! The real process of the function between a Lambda Runtime API, a Lambda that runs the real API
-//! function, and a CodeDeploy that records the reported results.
+//! Tests of the verify function's real process. Test doubles are the Lambda Runtime API, a Lambda that
+//! runs the real API function, and a CodeDeploy that records the reported results.
 
 #![cfg(test)]
 

@@ -1,4 +1,4 @@
-//! The real binary with CodeDeploy's event and with the schedule's.
+//! The real binary with the event of CodeDeploy and with the event of the schedule.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -11,10 +11,9 @@ use tokio::process::{Child, Command};
 
 use crate::aws::{Aws, VERSION, fresh_store};
 
-/// The timeout of the function.
-const PATIENCE: Duration = Duration::from_secs(contract::VERIFY_TIMEOUT_SECONDS as u64);
+/// The maximum time until a response: the timeout of the function.
+const RESPONSE_LIMIT: Duration = Duration::from_secs(contract::VERIFY_TIMEOUT_SECONDS as u64);
 
-/// The process, and its Lambda Runtime API.
 struct Function {
     lambda: Simulator,
     process: Child,
@@ -66,7 +65,7 @@ impl Function {
         let id = self.lambda.enqueue_payload(event).await;
         let state = self
             .lambda
-            .wait_for_invocation_complete(&id, PATIENCE)
+            .wait_for_invocation_complete(&id, RESPONSE_LIMIT)
             .await
             .unwrap();
         match state.status {
@@ -127,10 +126,11 @@ async fn a_working_version_gets_traffic() {
 #[track_caller]
 fn assert_one_key(aws: &Aws) {
     let calls = aws.table_calls();
-    let actions: Vec<_> = calls.iter().map(|(action, _)| &**action).collect();
+    let actions: Vec<_> = calls.iter().map(|call| &*call.action).collect();
     assert_eq!(actions, ["PutItem", "DeleteItem"]);
-    assert!(calls[0].1.starts_with("APIKEY#Verify"), "{calls:?}");
-    assert_eq!(calls[0].1, calls[1].1);
+    let [created, deleted] = [0, 1].map(|index| &calls[index].partition_key);
+    assert!(created.starts_with("APIKEY#Verify"), "{created}");
+    assert_eq!(created, deleted);
 }
 
 #[tokio::test]
@@ -194,7 +194,7 @@ async fn the_probe_requests_the_public_url_with_a_key_and_writes_a_metric() {
 }
 
 #[tokio::test]
-async fn a_probe_without_a_url_writes_no_metric_and_logs_the_reason() {
+async fn a_probe_with_an_invalid_url_writes_no_metric_and_logs_an_error() {
     let aws = Aws::start(fresh_store(), "CloudFormation", 0).await;
     let function = Function::start(&aws, &[("API_URL", "http://prices.example.com")]).await;
     let event = serde_json::from_str(contract::PROBE_EVENT).unwrap();
@@ -210,7 +210,7 @@ async fn a_probe_without_a_url_writes_no_metric_and_logs_the_reason() {
 }
 
 #[tokio::test]
-async fn a_version_that_cannot_read_its_table_gets_no_traffic_and_the_log_has_the_reason() {
+async fn the_log_has_the_reason_if_a_version_cannot_read_its_table() {
     let store = fresh_store();
     let operation = "GetItem";
     store.fail(
@@ -240,7 +240,7 @@ async fn a_short_outage_of_codedeploy_is_no_failure() {
 }
 
 #[tokio::test]
-async fn without_a_version_to_check_a_failure_is_reported_at_once() {
+async fn without_a_version_to_check_a_failure_is_reported() {
     let aws = Aws::start(fresh_store(), "CloudFormation", 0).await;
     let function = Function::start(&aws, &[]).await;
     let report = function.invoke().await;
@@ -260,8 +260,8 @@ async fn a_rollback_of_cloudformation_or_codedeploy_is_not_stopped() {
     }
 }
 
-/// Makes events with a text in each place except the two ids, which the log names. The last two
-/// events are valid.
+/// Makes events with a text in each place except the two ids: the log quotes their texts. Only the last
+/// two events are valid.
 fn events_with(text: &str) -> Vec<Value> {
     let hook = json!({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "hook-1"});
     let probe: Value = serde_json::from_str(contract::PROBE_EVENT).unwrap();
@@ -291,7 +291,7 @@ fn events_with(text: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn no_text_of_an_event_is_in_an_error_or_the_log() {
+async fn no_text_of_an_event_except_its_ids_is_in_an_error_or_the_log() {
     let secret = "marked";
     let aws = Aws::start(fresh_store(), "CloudFormation", 0).await;
     let function = Function::start(&aws, &[]).await;
