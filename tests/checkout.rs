@@ -116,7 +116,7 @@ fn each_worktree_in_one_target_directory_gets_its_own_build() {
         );
         String::from_utf8(output.stdout).unwrap()
     };
-    // The sources of both worktrees are older than every build, so their age tells cargo nothing.
+    // All sources are older than every build, so cargo cannot tell the worktrees apart by their age.
     assert_eq!(show(&one), "live");
     assert_eq!(show(&two), "other");
     assert_eq!(show(&one), "live");

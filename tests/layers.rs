@@ -47,7 +47,7 @@ impl Crate {
         };
         self.0.insert(path.clone(), module);
         let tokens = without_tests(body);
-        // The submodules come first, because a path may begin with the name of one.
+        // The submodules come first, because a path can begin with the name of a submodule.
         for window in tokens.windows(3) {
             let [keyword, TokenTree::Ident(name), end] = window else {
                 continue;

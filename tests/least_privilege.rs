@@ -33,8 +33,7 @@ struct Call {
 }
 
 impl Call {
-    /// Returns the calls that IAM checks for a request. For a transaction, these are the calls in
-    /// it:
+    /// Returns the calls that IAM checks for a request. IAM checks each call in a transaction:
     /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html>.
     fn all_of(target: &str, body: &str) -> Vec<Self> {
         let body: Value = serde_json::from_str(body).unwrap();

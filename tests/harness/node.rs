@@ -1,4 +1,4 @@
-//! Tools from npm. Tests that need one are skipped on a machine without Node.
+//! Tools from npm. Tests that need such a tool are skipped on a machine without Node.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Tools from `PyPI`. Tests that need one are skipped on a machine without Python.
+//! Tools from `PyPI`. Tests that need such a tool are skipped on a machine without Python.
 
 use std::path::PathBuf;
 

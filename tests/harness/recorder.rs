@@ -1,5 +1,5 @@
-//! A proxy between a command and its AWS endpoint. It records the IAM name of each action that the
-//! command calls.
+//! A proxy between a command and its AWS endpoint. The proxy records the IAM name of each action that
+//! the command calls.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};

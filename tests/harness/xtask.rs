@@ -269,7 +269,7 @@ fn binary(package: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Co
     without_aws_configuration(command, environment)
 }
 
-/// Returns a `cargo xtask` command. In its process, each program replaces itself with the next one
+/// Returns a `cargo xtask` command. Each program of the command replaces itself with the next program
 /// (`exec`), so a signal reaches the last program.
 pub fn cargo_xtask(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
     let mut command = cargo::command();

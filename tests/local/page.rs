@@ -94,7 +94,7 @@ async fn another_site_can_neither_read_nor_control_the_stack() {
             assert_eq!(answer.header("access-control-allow-origin"), None);
         }
     }
-    // The page contains the token and the API key, so DNS rebinding must not reach it.
+    // The page contains the token and the API key, so DNS rebinding must not reach the page.
     let rebound = [("Host", "evil.example")];
     assert_eq!(
         stack.send(Method::GET, "/_local/", &rebound).await.status,

@@ -13,7 +13,7 @@ use tokio::net::TcpSocket;
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// Reserves a port for the feed, so that no connection of another process gets the port during the
-/// outage. The feed can still listen on the port, because it reuses addresses.
+/// outage. The feed can still listen on the port, because its socket may reuse an address.
 fn hold_port() -> (TcpSocket, String) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_reuseaddr(true).unwrap();

@@ -196,7 +196,7 @@ async fn a_misspelt_symbols_parameter_gets_a_400_that_names_the_parameter() {
         let error = body["error"].as_str().unwrap();
         assert!(error.contains(name), "{query}: {error}");
     }
-    // Clients add an unknown parameter such as `_` to bypass caches. The API ignores it.
+    // Clients add an unknown parameter such as `_` to bypass caches. The API ignores the parameter.
     let answer = invoke("symbols=BTC&_=1700000000", json!({"symbols": "BTC"})).await;
     assert_eq!(answer["statusCode"], 200, "{answer}");
 }

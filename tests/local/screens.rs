@@ -67,8 +67,8 @@ async fn check_list(stack: &LocalStack, currency: &str) -> Vec<Value> {
     items
 }
 
-/// Returns the values of a chart. Checks that their times increase, and that they are in the last
-/// `period` seconds.
+/// Returns the values of a chart. Checks that the times of the points increase, and that all times are
+/// in the last `period` seconds.
 fn check_chart(item: &Value, name: &str, period: u32) -> Vec<f64> {
     let points = item[name].as_array().unwrap();
     let now = Timestamp::now();

@@ -113,7 +113,7 @@ async fn a_warm_request_waits_for_one_call_or_for_two_simultaneous_calls() {
     let first = [Call::GetItem, Call::BatchGetItem, Call::Count];
     assert_eq!(get("/prices/BTC").await, first);
 
-    // The proxy delays each of the two calls until the other one arrives.
+    // The proxy delays each of the two calls until the other call arrives.
     for call in [Call::BatchGetItem, Call::Count] {
         setup.proxy.fail(call, Fault::WaitForSecond);
     }
@@ -122,7 +122,7 @@ async fn a_warm_request_waits_for_one_call_or_for_two_simultaneous_calls() {
     setup.proxy.recover();
     assert_eq!(get("/prices?symbols=ETH,BTC").await, [Call::Count]);
 
-    // An unknown key causes one read, and a malformed key none.
+    // An unknown key causes one read, and a malformed key causes no read.
     for (key, calls) in [
         ("malformed", vec![]),
         (

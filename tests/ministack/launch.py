@@ -34,7 +34,7 @@ REFUSED = pathlib.Path(tempfile.gettempdir(), "refused.json")
 ANSWERS = pathlib.Path(tempfile.gettempdir(), "answers.json")
 
 # Resource types that ministack does not support, with the property that `Ref` returns. The emulator
-# accepts these resources and does nothing. Tests check them in the rendered template.
+# accepts these resources and does nothing. Tests check the resources in the rendered template.
 RECORDED = {
     "AWS::CodeDeploy::Application": "ApplicationName",
     "AWS::CodeDeploy::DeploymentGroup": "DeploymentGroupName",

@@ -157,7 +157,7 @@ const CASES: [Case; 47] = {
             Some((BOUNDARY_KEY, BOUNDARY_OF_DEV)),
         ),
         denied(CloudFormation, "iam:CreatePolicy", BOUNDARY_OF_DEV, None),
-        // Remove a boundary, or replace it.
+        // Remove or replace a boundary.
         denied(
             CloudFormation,
             "iam:DeleteRolePermissionsBoundary",
@@ -264,7 +264,7 @@ const CASES: [Case; 47] = {
             CLOUDFORMATION_ROLE_OF_DEV,
             Some((PASSED_TO_KEY, "cloudformation.amazonaws.com")),
         ),
-        // Let another principal assume an existing role, or assume it directly.
+        // Assume an existing role, or let another principal assume the role.
         denied(
             CloudFormation,
             "iam:UpdateAssumeRolePolicy",

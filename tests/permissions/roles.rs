@@ -123,7 +123,7 @@ fn no_role_reaches_the_resources_of_another_environment() {
     }
 }
 
-/// Removes from a statement the resources that environments share for all of its actions.
+/// Returns a statement without the resources that environments share for any of the actions.
 fn without_shared(statement: &Statement, shared: &BTreeSet<(String, String)>) -> Statement {
     let mut rest = statement.clone();
     rest.resources.retain(|resource| {

@@ -43,8 +43,8 @@ pub(crate) fn build(release: bool) -> anyhow::Result<Binaries> {
     Ok(functions.iter().copied().zip(binaries).collect())
 }
 
-/// Hard-links binaries into a new folder. A later build removes an old binary instead of writing into
-/// it (rust-lang/cargo#8348), so the links keep their content.
+/// Hard-links binaries into a new folder. A later build removes the old file of a binary and creates
+/// another file (rust-lang/cargo#8348), so the links keep their content.
 pub(crate) fn keep(built: Binaries) -> anyhow::Result<Binaries> {
     let parent = cargo::output_dir()?;
     let folder = tempfile::Builder::new()

@@ -39,7 +39,7 @@ impl Endpoint {
             certificate: certificate
                 .transpose()
                 .context("making a certificate for --https")?,
-            // The type of an API key, because it is random text that cannot be printed.
+            // An API key has the right type: it is random text that cannot be printed.
             token: RawApiKey::generate()?,
         })
     }

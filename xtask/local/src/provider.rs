@@ -28,7 +28,7 @@ pub(crate) enum Provider {
     BuiltIn { first: Faults, second: Faults },
     /// The providers that the template names.
     Live,
-    /// The provider at this base URL, without a second one.
+    /// The provider at this base URL, without a second provider.
     At(String),
 }
 

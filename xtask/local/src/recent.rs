@@ -82,7 +82,7 @@ pub(crate) struct Metric {
     pub(crate) source: Option<String>,
 }
 
-/// A process of a function. It has at most one invocation at a time.
+/// A process of a function, with at most one invocation at a time.
 #[derive(Debug, Clone)]
 pub(crate) struct Process {
     recent: Arc<Recent>,

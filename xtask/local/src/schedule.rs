@@ -14,7 +14,7 @@ use crate::lambda::Function;
 
 pub(crate) struct Schedule {
     pub(crate) function: Arc<Function>,
-    /// The time from the start of one run to the start of the next.
+    /// The time from the start of one run to the start of the next run.
     pub(crate) every: Duration,
     /// The event as JSON text, with placeholders for Scheduler's context attributes.
     pub(crate) input: String,

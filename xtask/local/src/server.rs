@@ -95,7 +95,7 @@ impl Connected<IncomingStream<'_, TlsListener>> for Peer {
     }
 }
 
-/// A running server. Dropping it leaves it running until the process ends.
+/// A running server. A dropped server runs until the process ends.
 pub struct Server {
     stop: Arc<Notify>,
     task: JoinHandle<()>,

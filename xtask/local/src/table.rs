@@ -71,7 +71,7 @@ impl Table {
         }
     }
 
-    /// Stops the server, if this process runs it, after its open requests.
+    /// Stops the server of this process, if there is one, after the open requests.
     pub async fn stop(self) {
         if let Self::Own(table) = self {
             table.sweeper.abort();

@@ -24,7 +24,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-/// The time before its creation from which a certificate is valid, for devices whose clock is slow.
+/// The tolerance for devices whose clock is slow: a certificate's validity begins this long in the past.
 const CLOCK_TOLERANCE: Duration = Duration::from_hours(24);
 
 /// 30 days. Apple accepts at most 825 days (<https://support.apple.com/103769>).
@@ -32,10 +32,10 @@ const VALIDITY: Duration = Duration::from_hours(30 * 24);
 
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A server's certificate and the certificate authority that signed it. They are two certificates,
-/// because Android and iOS can install only an authority, and rustls clients do not accept an authority
-/// as a server's certificate. The authority's key is dropped after one signature, so a device that
-/// trusts the authority trusts only this server.
+/// A server's certificate, and the certificate authority that signed the certificate. The authority is
+/// separate, because Android and iOS can install only an authority, and rustls clients do not accept an
+/// authority as a server's certificate. The authority's key is dropped after one signature, so a device
+/// that trusts the authority trusts only this server.
 pub struct Certificate {
     acceptor: TlsAcceptor,
     fingerprint: String,

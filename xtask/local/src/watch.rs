@@ -161,7 +161,7 @@ async fn build(messages: &mut String) -> anyhow::Result<Binaries> {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        // Cargo and its compilers get their own process group, so that they can be killed together.
+        // Cargo and its compilers are a process group, so that one signal kills all of them.
         .process_group(0);
     let mut build = Build(command.spawn().context("starting cargo")?);
     let mut stdout = build.0.stdout.take().context("reading cargo's output")?;

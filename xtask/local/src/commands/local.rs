@@ -52,7 +52,7 @@ pub(super) fn run(args: LocalArgs) -> anyhow::Result<()> {
         let _inside = runtime.enter();
         listen_on(args.host, args.port)?
     };
-    // The watch begins before the first build, so that a change during this build leads to another one.
+    // The watch begins before the first build, so that a change during this build starts another build.
     let sources = args.watch.then(Sources::watch_checkout).transpose()?;
     let mut binaries = binaries::build(args.release)?;
     if sources.is_some() {

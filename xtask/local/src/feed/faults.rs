@@ -54,7 +54,7 @@ impl Faults {
         }))
     }
 
-    /// Adds a fault as the last one, or removes it. The next response has the first fault again.
+    /// Appends or removes a fault. The next response has the first fault again.
     pub(crate) fn switch(&self, fault: FeedFault, on: bool) {
         let mut sequence = self.sequence();
         sequence.faults.retain(|other| *other != fault);

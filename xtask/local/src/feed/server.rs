@@ -48,7 +48,7 @@ impl FeedServer {
         })
     }
 
-    /// Returns the faults of the first and of the second provider, which can be changed while the
+    /// Returns the faults of the first and of the second provider. The faults can be changed while the
     /// feed runs.
     pub(crate) fn faults(&self) -> [Arc<Faults>; 2] {
         [&self.feed.first, &self.feed.second].map(Arc::clone)
@@ -106,7 +106,7 @@ impl Feed {
 
     /// Advances the prices to the present and reads them.
     fn read<T>(&self, read: impl FnOnce(&RandomWalk) -> T) -> T {
-        // The walk is usable even if another request panicked while it held the lock.
+        // The walk is usable even if another request panicked during a read.
         let mut prices = self.prices.lock().unwrap_or_else(PoisonError::into_inner);
         prices.advance_to((self.clock)());
         read(&prices)

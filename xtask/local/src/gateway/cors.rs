@@ -1,7 +1,7 @@
 //! CORS as API Gateway implements it
 //! (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html>): the
-//! gateway answers preflight requests, adds the headers to responses, and removes those that a
-//! function sends. Only configurations that allow every origin are supported.
+//! gateway answers preflight requests, and replaces the CORS headers of a function's responses. Only
+//! configurations that allow every origin are supported.
 
 use anyhow::{Context as _, ensure};
 use axum::http::header::{

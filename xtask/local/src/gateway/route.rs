@@ -2,7 +2,7 @@
 //!
 //! API Gateway prefers the most specific route
 //! (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html>).
-//! Its method `ANY` and its greedy parameters `{name+}` are not supported.
+//! The method `ANY` and greedy parameters `{name+}` are not supported.
 
 use anyhow::bail;
 

@@ -27,8 +27,8 @@ use crate::recent::{Process, Recent};
 /// The timeout of a start, as in Lambda.
 const INIT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The longest single wait for the simulator. A wake-up is lost if it happens just before a wait
-/// begins, so waits are short and repeated.
+/// The longest single wait for the simulator. The simulator loses a wake-up just before a wait begins,
+/// so waits are short and repeated.
 const WAIT_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The trace id of every event. In Lambda, each event has its own id. The Lambda runtime writes the id
@@ -78,7 +78,7 @@ pub(crate) enum InvocationFailure {
 }
 
 impl Instance {
-    /// Starts the process and waits until it polls for its first event.
+    /// Starts the process and waits until the process polls for its first event.
     pub(super) async fn start(config: &Arc<FunctionConfig>) -> anyhow::Result<Self> {
         let plan = &config.plan;
         let simulator = Simulator::builder()

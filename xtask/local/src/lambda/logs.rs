@@ -11,8 +11,8 @@ use xtask::output;
 
 use crate::recent::Process;
 
-/// The log lines of one process. They are held back until the function has started: if it does not
-/// start, they become part of the error.
+/// The log lines of one process. The lines are held back until the function has started. If the function
+/// does not start, the lines become part of the error.
 #[derive(Debug)]
 pub(super) struct Logs {
     process: Process,

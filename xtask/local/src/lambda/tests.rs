@@ -47,7 +47,7 @@ fn field(response: &Value, name: &str) -> u64 {
     response.get(name).and_then(Value::as_u64).unwrap()
 }
 
-/// Asserts that the process of a response has ended, and that its parent has waited for it.
+/// Asserts that the process of a response has ended and is no zombie.
 #[track_caller]
 fn assert_is_gone(response: &Value) {
     let pid = Pid::from_raw(field(response, "pid").try_into().unwrap());
@@ -108,7 +108,7 @@ async fn a_crash_fails_only_its_own_event() {
     function.stop().await;
 }
 
-/// Linux only: `/proc` shows a zombie, a process that has ended before its parent has waited for it.
+/// Linux only: `/proc` shows a zombie, which is a process whose parent has not yet waited for its end.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_process_that_ended_between_events_is_replaced() {

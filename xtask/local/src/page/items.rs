@@ -15,8 +15,8 @@ use serde_json::{Map, Value, json};
 use shared::rate_limit::Window;
 use shared::timestamp::Timestamp;
 
-/// The largest number of items shown of each kind: those with the greatest sort keys, which in a
-/// history are the newest.
+/// The largest number of items shown of each kind. The items with the greatest sort keys are shown; in a
+/// history, these are the newest items.
 const MAX_SHOWN: usize = 60;
 
 pub(super) struct Items {

@@ -85,7 +85,7 @@ pub(crate) struct Page {
     endpoint: Arc<Endpoint>,
     key: RawApiKey,
     /// The key with which the page reads prices, created when the page is first opened.
-    page_key: OnceCell<RawApiKey>,
+    price_key: OnceCell<RawApiKey>,
     table_endpoint: String,
     table: String,
     items: Items,
@@ -142,7 +142,7 @@ impl Page {
         Ok(Self {
             endpoint: config.endpoint,
             key: config.key,
-            page_key: OnceCell::new(),
+            price_key: OnceCell::new(),
             table_endpoint: config.table_endpoint.to_owned(),
             table: plan.table.name.clone(),
             items: Items::new(client, plan.table.name.clone(), limit),
@@ -258,7 +258,7 @@ impl Page {
     async fn html(&self) -> anyhow::Result<String> {
         let create =
             || api_key::create(&self.table_endpoint, &self.table, "page", Some(PAGE_LIMIT));
-        let page_key = self.page_key.get_or_try_init(create).await?;
+        let price_key = self.price_key.get_or_try_init(create).await?;
         let certificate = self.endpoint.certificate().map(Certificate::path);
         let certificate = certificate.and_then(Path::to_str).unwrap_or_default();
         // No value needs escaping in HTML: the token and the keys have only letters, digits and
@@ -267,7 +267,7 @@ impl Page {
             .replace("{certificate}", certificate)
             .replace("{token}", &self.endpoint.token().reveal())
             .replace("{key}", &self.key.reveal())
-            .replace("{pageKey}", &page_key.reveal()))
+            .replace("{pageKey}", &price_key.reveal()))
     }
 
     fn state(&self) -> Value {

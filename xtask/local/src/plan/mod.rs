@@ -1,7 +1,7 @@
 //! The plan: the parts of the rendered template of dev that the local stack runs.
 //!
-//! The plan is read before anything starts. A construct that our templates do not use is an error that
-//! names the construct.
+//! The plan is read before anything starts. A construct that the local stack cannot interpret is an error
+//! that names the construct.
 
 mod template;
 
