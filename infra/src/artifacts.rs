@@ -3,7 +3,6 @@
 use cfn::Sha256Digest;
 use contract::Function;
 
-/// The digests of the zips that a template deploys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Artifacts {
     pub api: Sha256Digest,

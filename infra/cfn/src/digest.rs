@@ -26,8 +26,8 @@ impl Sha256Digest {
         &self.0
     }
 
-    /// Encodes the digest in base64 with padding, as S3 and Lambda do (RFC 4648, section 4).
-    /// Hand-written, because a base64 crate would slow down the first `cargo xtask render`.
+    /// Encodes the digest in base64 with padding, as S3 and Lambda do (RFC 4648, section 4). No
+    /// crate is used, because a base64 crate would slow down the first `cargo xtask render`.
     pub fn to_base64(&self) -> String {
         const ALPHABET: &[u8; 64] =
             b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -49,7 +49,7 @@ impl Sha256Digest {
         text
     }
 
-    /// Returns the first 12 hexadecimal digits, for a logical id. 48 bits are enough to
+    /// Returns the first 12 hexadecimal digits, for a logical id. These 48 bits are enough to
     /// distinguish all versions that one function will ever have.
     pub(crate) fn short(&self) -> String {
         self.to_string().chars().take(12).collect()

@@ -3,9 +3,8 @@
 /// Declares a text type that a `const fn` checks. A constant with an invalid text does not
 /// compile.
 ///
-/// The text is `'static`, so the type has no destructor. A constant whose type has a destructor
-/// cannot be the base of another constant (E0493), and the settings of one environment are the base
-/// of another's (`..DEV`).
+/// The text is `'static`, so the type has no destructor. With a destructor, a constant of settings
+/// could not extend another constant with `..DEV` (error E0493).
 #[macro_export]
 macro_rules! checked_text {
     ($(#[doc = $doc:literal])+ $name:ident, $check:ident, $error:ident: $expected:literal) => {
@@ -19,7 +18,7 @@ macro_rules! checked_text {
         pub struct $error;
 
         impl $name {
-            /// Checks a text; for constants.
+            /// Creates the value of a constant.
             ///
             /// # Panics
             /// If the text is not valid. In a constant, that is a compile error.
@@ -37,7 +36,7 @@ macro_rules! checked_text {
         impl std::str::FromStr for $name {
             type Err = $error;
 
-            /// Checks a text, and leaks a valid one for the lifetime of the process.
+            /// Checks a text. A valid text stays in memory until the process ends.
             fn from_str(text: &str) -> Result<Self, Self::Err> {
                 if $check(text.as_bytes()) {
                     Ok($name(text.to_owned().leak()))
@@ -68,8 +67,8 @@ pub const fn strip_prefix<'a>(text: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]>
     Some(text)
 }
 
-/// Returns the text after the leading bytes that are in `alphabet`; `None` if there are
-/// fewer than `least` of them.
+/// Skips the leading bytes that are in `alphabet`. Returns the rest, or `None` if there are fewer
+/// than `least` such bytes.
 pub const fn skip_all<'a>(text: &'a [u8], least: usize, alphabet: &[u8]) -> Option<&'a [u8]> {
     let mut rest = text;
     while let [byte, tail @ ..] = rest {

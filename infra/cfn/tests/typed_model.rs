@@ -76,7 +76,9 @@ fn a_reference_may_precede_the_definition_of_its_resource() {
 
 /// Returns the problems of a template in which `place` puts a reference to a resource of another
 /// template.
-fn with_foreign(place: impl Fn(&mut Template, cfn::template::Handle<Topic>)) -> Vec<Problem> {
+fn problems_with_foreign_handle(
+    place: impl Fn(&mut Template, cfn::template::Handle<Topic>),
+) -> Vec<Problem> {
     let mut other = Template::new("other");
     let foreign = other.add(logical_id!("Topic"), topic("a"));
     let mut template = Template::new("test");
@@ -88,14 +90,14 @@ fn with_foreign(place: impl Fn(&mut Template, cfn::template::Handle<Topic>)) -> 
 
 #[test]
 fn a_handle_of_another_template_is_rejected_in_ref_sub_and_depends_on() {
-    let by_ref = with_foreign(|template, foreign| {
+    let by_ref = problems_with_foreign_handle(|template, foreign| {
         template.output(logical_id!("Arn"), "ref", &foreign.reference());
     });
-    let by_sub = with_foreign(|template, foreign| {
+    let by_sub = problems_with_foreign_handle(|template, foreign| {
         let value: Value<Text> = sub!["topic ", &foreign.reference()];
         template.output(logical_id!("Arn"), "sub", &value);
     });
-    let by_depends_on = with_foreign(|template, foreign| {
+    let by_depends_on = problems_with_foreign_handle(|template, foreign| {
         template.add_with(
             logical_id!("Second"),
             topic("b"),
@@ -268,8 +270,8 @@ fn table(name: &str) -> Table {
     }
 }
 
-/// Lambda sees names and no logical ids. A version for a changed logical id would equal the
-/// last version, which Lambda rejects. A renamed table must change the digest.
+/// Lambda sees names and no logical ids. If only a logical id changed, a new version would equal the
+/// last version, and Lambda would refuse to publish it.
 #[test]
 fn the_version_digest_depends_on_resource_names_and_not_on_logical_ids() {
     let digest = |id, name| digest_with_table(id, table(name));

@@ -6,7 +6,6 @@ use crate::prices::{Item, PRICES, Price};
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Bill([f64; PRICES.len()]);
 
-/// A line of a bill.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Line {
     pub service: &'static str,
@@ -18,17 +17,16 @@ pub struct Line {
 }
 
 impl Bill {
-    /// Adds a quantity of an item, in its unit.
+    /// Adds a quantity of an item, in the item's unit.
     pub(crate) fn add(&mut self, item: Item, quantity: f64) {
         self.0[item as usize] += quantity;
     }
 
-    /// Returns the quantity of an item, in its unit.
+    /// Returns the quantity of an item, in the item's unit.
     pub fn quantity(&self, item: Item) -> f64 {
         self.0[item as usize]
     }
 
-    /// Returns the dollars of an item.
     pub fn dollars(&self, item: Item) -> f64 {
         let quantity = self.quantity(item);
         let Price {
@@ -42,7 +40,7 @@ impl Bill {
         }
     }
 
-    /// Returns the dollars of all items.
+    /// Returns the dollars for all items.
     pub fn total(&self) -> f64 {
         PRICES.iter().map(|price| self.dollars(price.item)).sum()
     }

@@ -5,7 +5,6 @@ use std::str::FromStr;
 
 use crate::usage::MONTH_HOURS;
 
-/// A number of requests per unit of time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Load {
     text: String,
@@ -17,8 +16,7 @@ pub struct Load {
 #[error("write a number of requests and a time, such as 1M/day, 250k/month or 10/s")]
 pub struct InvalidLoad;
 
-/// The units of time, in hours.
-const TIMES: [(&str, f64); 5] = [
+const UNITS_IN_HOURS: [(&str, f64); 5] = [
     ("s", 1.0 / 3_600.0),
     ("min", 1.0 / 60.0),
     ("hour", 1.0),
@@ -27,7 +25,6 @@ const TIMES: [(&str, f64); 5] = [
 ];
 
 impl Load {
-    /// Returns the requests of a month.
     pub fn per_month(&self) -> f64 {
         self.per_month
     }
@@ -43,10 +40,10 @@ impl FromStr for Load {
     type Err = InvalidLoad;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (count, time) = text.split_once('/').ok_or(InvalidLoad)?;
-        let (_, hours) = TIMES
+        let (count, unit) = text.split_once('/').ok_or(InvalidLoad)?;
+        let (_, hours) = UNITS_IN_HOURS
             .iter()
-            .find(|(name, _)| *name == time)
+            .find(|(name, _)| *name == unit)
             .ok_or(InvalidLoad)?;
         let (digits, factor) = match count.strip_suffix(['k', 'M']) {
             Some(digits) if count.ends_with('k') => (digits, 1e3),
@@ -70,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_load_is_a_number_with_an_optional_factor_and_a_time() {
+    fn a_load_is_a_number_with_an_optional_factor_and_a_unit_of_time() {
         let month = |text: &str| text.parse::<Load>().map(|load| load.per_month().round());
         assert_eq!(month("250k/month"), Ok(250_000.0));
         assert_eq!(month("1M/day"), Ok(30_416_667.0));
@@ -81,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn another_text_is_an_error_with_examples() {
+    fn any_other_text_is_an_error() {
         for text in [
             "",
             "1M",

@@ -1,7 +1,8 @@
 //! The price list: US dollars in us-east-1, without free tiers.
 //!
-//! AWS's pages load their prices with a script. So each price names AWS's page, and another page
-//! that quotes the price, with the day on which that page was read.
+//! AWS's pages load their prices with a script, so their text cannot prove a price. Each price
+//! therefore names AWS's page, and another page that quotes the price, with the day on which the
+//! other page was read.
 
 /// The region of the prices.
 pub const REGION: &str = "us-east-1";
@@ -31,7 +32,6 @@ pub enum Item {
     Secrets,
 }
 
-/// A price.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Price {
     pub item: Item,
@@ -40,13 +40,13 @@ pub struct Price {
     pub unit: &'static str,
     /// Dollars for one unit. For stored data and existing resources, the dollars per month.
     pub dollars: f64,
-    /// A quantity in a month, and the dollars for each unit beyond it.
+    /// The quantity in a month for which `dollars` applies, and the dollars for each further unit.
     pub beyond: Option<(f64, f64)>,
-    /// The page of AWS.
+    /// The URL of AWS's page.
     pub page: &'static str,
-    /// The page that quotes the price.
+    /// The URL of the other page, which quotes the price.
     pub quoted: &'static str,
-    /// The day on which the quoting page was read.
+    /// The day on which the other page was read.
     pub read: &'static str,
 }
 
@@ -64,7 +64,7 @@ const BY_WHITEPAPER: &str = "https://docs.aws.amazon.com/whitepapers/latest/best
 const BY_AIRBYTE: &str = "https://airbyte.com/data-engineering-resources/dynamodb-pricing";
 const BY_ISSUE: &str = "https://github.com/nishinoshake/aws-rough/issues/37";
 
-/// Returns the URL of a test file of infracost, which contains prices of AWS's price list.
+/// Expands to the URL of a test file of infracost, which contains prices of AWS's price list.
 macro_rules! infracost {
     ($commit:literal, $test:literal) => {
         concat!(
@@ -139,7 +139,7 @@ pub const PRICES: [Price; 20] = [
         beyond: Some((300.0, 0.9)),
         ..price(Item::HttpRequests, "API Gateway", 1.0, "million requests", (API_GATEWAY, BY_WHITEPAPER, ON_2026_11_28))
     },
-    // AWS charges detailed metrics as custom metrics.
+    // AWS charges for detailed metrics as for custom metrics.
     price(Item::DetailedMetrics, "API Gateway", 0.3, "detailed metrics", (CLOUDWATCH, BY_ISSUE, ON_2026_11_28)),
     price(Item::LambdaRequests, "Lambda", 0.2, "million invocations", (LAMBDA, BY_LAMBDA_TEST, ON_2026_11_28)),
     price(Item::LambdaX86, "Lambda", 0.000_016_666_7, "GB-seconds of x86-64", (LAMBDA, BY_LAMBDA_TEST, ON_2026_11_28)),

@@ -10,9 +10,9 @@ use crate::bill::Bill;
 use crate::prices::Item;
 use crate::usage::{self, Usage, count};
 
-/// The services whose resources this crate prices or ignores. IAM, certificates and CodeDeploy for
-/// Lambda are free. SNS and SQS cost under a cent: an alarm is a few notifications, and a failed
-/// update is one message.
+/// The services whose resources have a price here or cost next to nothing. IAM, certificates and
+/// CodeDeploy for Lambda are free. SNS and SQS cost under a cent: an alarm sends a few
+/// notifications, and a failed update sends one message.
 const KNOWN: [&str; 13] = [
     "ApiGatewayV2",
     "CertificateManager",
@@ -32,9 +32,9 @@ const KNOWN: [&str; 13] = [
 /// The billed part of a template.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Stack {
-    /// The part that is the same every month.
+    /// The quantities that are the same every month.
     fixed: Bill,
-    functions: Vec<CodeOf>,
+    functions: Vec<BilledFunction>,
     schedules: Vec<Schedule>,
     has_table: bool,
     is_recoverable: bool,
@@ -43,9 +43,8 @@ pub struct Stack {
     pub unpriced: Vec<String>,
 }
 
-/// A function, by the code that it runs.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct CodeOf {
+struct BilledFunction {
     function: Function,
     memory_gb: f64,
     is_arm: bool,
@@ -54,7 +53,7 @@ struct CodeOf {
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Schedule {
     function: Option<Function>,
-    runs: f64,
+    runs_per_month: f64,
 }
 
 impl Stack {
@@ -77,7 +76,10 @@ impl Stack {
         let properties = &resource["Properties"];
         let kind = resource["Type"].as_str().unwrap_or_default();
         match kind {
-            "AWS::CloudWatch::Alarm" => self.fixed.add(Item::AlarmMetrics, metrics(properties)),
+            "AWS::CloudWatch::Alarm" => {
+                self.fixed
+                    .add(Item::AlarmMetrics, alarm_metrics(properties));
+            }
             "AWS::CloudWatch::CompositeAlarm" => self.fixed.add(Item::CompositeAlarms, 1.0),
             "AWS::CloudWatch::Dashboard" => self.fixed.add(Item::Dashboards, 1.0),
             "AWS::ApiGatewayV2::Stage" => {
@@ -94,7 +96,7 @@ impl Stack {
                 self.has_table = true;
                 self.is_recoverable = recovery["PointInTimeRecoveryEnabled"] == true;
             }
-            "AWS::Lambda::Function" => self.functions.extend(CodeOf::read(properties)),
+            "AWS::Lambda::Function" => self.functions.extend(BilledFunction::read(properties)),
             "AWS::Logs::LogGroup" => {
                 let days = properties["RetentionInDays"].as_f64().unwrap_or_default();
                 self.log_days = self.log_days.max(days);
@@ -103,7 +105,7 @@ impl Stack {
                 let target = &properties["Target"]["Arn"];
                 self.schedules.push(Schedule {
                     function: function_of(target, template),
-                    runs: runs(
+                    runs_per_month: runs_per_month(
                         properties["ScheduleExpression"]
                             .as_str()
                             .unwrap_or_default(),
@@ -122,20 +124,21 @@ impl Stack {
     /// Returns the bill of a month in which watches send `requests` requests. A template without
     /// the API gets no requests.
     pub fn month(&self, requests: f64) -> Bill {
-        let has_api = self.code_of(Function::Api).is_some();
+        let has_api = self.find_function(Function::Api).is_some();
         let requests = if has_api { requests } else { 0.0 };
         let mut bill = self.fixed.clone();
         let mut is_probed = false;
-        for Schedule { function, runs } in &self.schedules {
+        for schedule in &self.schedules {
+            let runs = schedule.runs_per_month;
             bill.add(Item::Schedules, runs / 1e6);
-            match function {
+            match schedule.function {
                 Some(Function::Update) => {
-                    self.add_usage(&mut bill, &usage::UPDATE, *runs, Function::Update);
+                    self.add_usage(&mut bill, &usage::UPDATE, runs, Function::Update);
                     bill.add(Item::CustomMetrics, usage::UPDATE_METRICS);
                     bill.add(Item::TableStorage, usage::history_bytes() / 1e9);
                 }
                 Some(Function::Verify) => {
-                    self.add_usage(&mut bill, &usage::PROBE, *runs, Function::Verify);
+                    self.add_usage(&mut bill, &usage::PROBE, runs, Function::Verify);
                     bill.add(Item::CustomMetrics, usage::PROBE_METRICS);
                     is_probed = true;
                 }
@@ -160,23 +163,25 @@ impl Stack {
         bill
     }
 
-    fn code_of(&self, function: Function) -> Option<&CodeOf> {
-        self.functions.iter().find(|code| code.function == function)
+    fn find_function(&self, function: Function) -> Option<&BilledFunction> {
+        let mut functions = self.functions.iter();
+        functions.find(|billed| billed.function == function)
     }
 
-    /// Adds `times` times a usage: requests to the API function, and runs of `runner`.
+    /// Adds a usage `times` times. The API function answers the requests, and `runner` is the
+    /// scheduled function.
     fn add_usage(&self, bill: &mut Bill, usage: &Usage, times: f64, runner: Function) {
         let invoke = |bill: &mut Bill, function, invocations: f64, ms: f64| {
-            let Some(code) = self.code_of(function) else {
+            let Some(billed) = self.find_function(function) else {
                 return;
             };
-            let item = if code.is_arm {
+            let item = if billed.is_arm {
                 Item::LambdaArm
             } else {
                 Item::LambdaX86
             };
             bill.add(Item::LambdaRequests, invocations / 1e6);
-            bill.add(item, invocations * ms / 1e3 * code.memory_gb);
+            bill.add(item, invocations * ms / 1e3 * billed.memory_gb);
         };
         let requests = usage.requests * times;
         invoke(bill, Function::Api, requests, usage.request_ms);
@@ -195,7 +200,7 @@ impl Stack {
     /// x86.
     pub fn million(usage: &Usage) -> Bill {
         let stack = Stack {
-            functions: vec![CodeOf {
+            functions: vec![BilledFunction {
                 function: Function::Api,
                 memory_gb: 0.25,
                 is_arm: false,
@@ -208,7 +213,7 @@ impl Stack {
     }
 }
 
-/// Returns the custom metrics of the requests of the probe and of watches.
+/// Returns the number of custom metrics that requests of the probe and of watches cause.
 fn request_metrics(is_probed: bool, has_watches: bool) -> f64 {
     use usage::{PROBE_ROUTES, REQUEST_METRICS, ROUTE_METRICS, WATCH_CLASSES, WATCH_ROUTES};
     let probe = PROBE_ROUTES * (ROUTE_METRICS + 1.0);
@@ -223,8 +228,8 @@ fn request_metrics(is_probed: bool, has_watches: bool) -> f64 {
     }
 }
 
-impl CodeOf {
-    /// Reads a function by the key of its zip, such as `api/0123.zip`.
+impl BilledFunction {
+    /// Reads a function, which the key of its zip names, such as `api/0123.zip`.
     fn read(properties: &Value) -> Option<Self> {
         let key = properties["Code"]["S3Key"].as_str()?;
         let name = key.split('/').next()?;
@@ -242,8 +247,8 @@ impl CodeOf {
 fn function_of(target: &Value, template: &Value) -> Option<Function> {
     let id = targets(target).next()?;
     let resource = &template["Resources"][&*id];
-    match CodeOf::read(&resource["Properties"]) {
-        Some(code) => Some(code.function),
+    match BilledFunction::read(&resource["Properties"]) {
+        Some(billed) => Some(billed.function),
         None if resource["Type"] == "AWS::Lambda::Alias" => {
             function_of(&resource["Properties"]["FunctionName"], template)
         }
@@ -251,8 +256,8 @@ fn function_of(target: &Value, template: &Value) -> Option<Function> {
     }
 }
 
-/// Returns the runs of a month by a schedule expression such as `rate(5 minutes)`.
-fn runs(expression: &str) -> f64 {
+/// Reads a schedule expression, such as `rate(5 minutes)`.
+fn runs_per_month(expression: &str) -> f64 {
     let rate = expression
         .strip_prefix("rate(")
         .and_then(|rest| rest.strip_suffix(')'));
@@ -269,8 +274,8 @@ fn runs(expression: &str) -> f64 {
     })
 }
 
-/// Returns the metrics of an alarm, each of which is charged: one, or those of its metric math.
-fn metrics(alarm: &Value) -> f64 {
+/// Returns the number of metrics of an alarm: one, or all metrics in its metric math.
+fn alarm_metrics(alarm: &Value) -> f64 {
     let queries = alarm["Metrics"].as_array();
     let stats = |queries: &Vec<Value>| {
         queries
@@ -324,24 +329,23 @@ mod tests {
         assert_eq!(Stack::read(&template).unpriced, unpriced);
     }
 
-    /// The numbers are calculated by hand from the template of prod and the price list.
     #[test]
-    fn the_idle_month_of_prod_has_the_alarms_the_metrics_the_dashboard_and_the_probe() {
+    fn the_idle_month_of_prod_has_the_quantities_and_dollars_calculated_by_hand() {
         let bill = stack(Environment::Prod).month(0.0);
         for (item, quantity) in [
             // Ten alarms, three of which have metric math over 7, 4 and 2 metrics.
             (Item::AlarmMetrics, 20.0),
             (Item::CompositeAlarms, 1.0),
             (Item::Dashboards, 1.0),
-            // GET and HEAD of /health.
+            // Six metrics each of GET /health and HEAD /health.
             (Item::DetailedMetrics, 12.0),
-            // The update's ten, the probe's own one, and six of its requests.
+            // Ten of the update function, one of the probe, and six of the probe's requests.
             (Item::CustomMetrics, 17.0),
-            // 8,760 updates, and 43,800 probes with two requests each.
+            // 8,760 updates, and 43,800 runs of the probe with two requests each.
             (Item::Schedules, 0.052_56),
             (Item::HttpRequests, 0.087_6),
             (Item::LambdaRequests, 0.140_16),
-            // A quarter of a GB for 1 s an update, 0.1 s a probe, and 0.01 s a request.
+            // 0.25 GB: 1 s for each update, 0.1 s for each run of the probe, 0.01 s for each request.
             (Item::LambdaX86, 2_190.0 + 1_095.0 + 219.0),
             (Item::TableWrites, 0.814_68 + 0.175_2),
             (Item::TableReads, 0.017_52 + 0.131_4),
@@ -371,6 +375,7 @@ mod tests {
     fn a_million_requests_cost_what_the_items_add_up_to() {
         let bill = Stack::million(&usage::LIST);
         let lambda = 0.2 + 1e6 * 0.01 * 0.25 * 0.000_016_666_7;
+        // The table keeps the count of each request, 180 bytes, for 49 of 730 hours.
         let table = 2.0 * 0.625 + 0.125 + 180.0 * 49.0 / 730.0 / 1e3 * 0.25;
         let logs = usage::LIST.log_bytes / 1e3 * 0.5;
         let expected = 1.0 + lambda + table + logs + 1.4 * 0.09;

@@ -60,7 +60,7 @@ async fn start_once(
     process.stop().await
 }
 
-/// Adds the targets: the time as a multiple of the smallest function's, and the peak memory.
+/// Adds the targets: the time as a multiple of the time of `hello`, and the peak memory.
 fn set_targets(measurements: &mut [Measurement]) {
     let Some(hello) = measurements.first().map(|hello| hello.median) else {
         return;

@@ -11,8 +11,8 @@ use nix::unistd::Pid;
 /// The CPU clock of a thread or of a process with all its threads.
 ///
 /// The kernel updates this clock at each read
-/// (<https://man7.org/linux/man-pages/man3/clock_getcpuclockid.3.html>). It updates the times in
-/// `/proc` only at each tick of the scheduler, and a tick is longer than many requests.
+/// (<https://man7.org/linux/man-pages/man3/clock_getcpuclockid.3.html>). The times in `/proc` change
+/// only at each tick of the scheduler, and a tick is longer than many requests.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CpuClock(ClockId);
 
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_clock_of_a_process_advances_while_it_runs() {
+    fn the_clock_of_a_running_process_advances() {
         let clock = CpuClock::of_process(std::process::id()).expect("this process has a clock");
         let before = clock.now().expect("a time");
         let after = clock.now().expect("a time");

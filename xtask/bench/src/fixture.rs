@@ -1,5 +1,5 @@
-//! Everything that a measured function needs: tables with prices, price feeds, TLS in front of both,
-//! the binaries, their environment variables and their events.
+//! Everything that a measured function needs: its binary, environment variables and events, tables
+//! with prices, local price feeds in place of the price providers, and TLS in front of both.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -27,7 +27,7 @@ const FIVE_PRICES: &str = "symbols=BTC,ETH,ADA,BNB,XRP";
 /// The query for the data of a detail screen, which reads two histories.
 const DETAIL: &str = "include=detail&currency=EUR";
 
-/// More requests per minute than any measurement sends.
+/// A rate limit that no measurement reaches.
 const LIMIT: Option<NonZeroU32> = Some(NonZeroU32::MAX);
 
 /// A measured function.
@@ -59,7 +59,7 @@ pub(crate) enum Prices {
     Stale,
 }
 
-/// The servers, which run until the process ends.
+/// The binaries, and the servers, which run until this process ends.
 pub(crate) struct Fixture {
     plan: Plan,
     binaries: BTreeMap<Subject, PathBuf>,
@@ -68,19 +68,18 @@ pub(crate) struct Fixture {
     stale: Backend,
 }
 
-/// A table, the feed of its prices, and an event with an API key of the table.
+/// A table, the feed of its prices, and two events with an API key of the table.
 struct Backend {
     table: Table,
     table_https: String,
     feed: FeedServer,
     feed_https: String,
-    request: Bytes,
-    detail: Bytes,
+    prices_event: Bytes,
+    detail_event: Bytes,
 }
 
 impl Fixture {
-    /// Builds the functions, starts the servers, and fills each table by a run of the update
-    /// function.
+    /// Builds the functions, starts the servers, and runs the update function once for each table.
     pub(crate) async fn start() -> anyhow::Result<Self> {
         let binaries = build()?;
         let plan = Plan::of_dev()?;
@@ -141,8 +140,8 @@ impl Fixture {
             variables,
             event: match subject {
                 Subject::Update => Bytes::from_static(b"{}"),
-                Subject::ApiDetail => backend.detail.clone(),
-                _ => backend.request.clone(),
+                Subject::ApiDetail => backend.detail_event.clone(),
+                _ => backend.prices_event.clone(),
             },
         })
     }
@@ -162,8 +161,8 @@ impl Backend {
         Ok(Backend {
             table_https: tls::serve(certificate, table.endpoint())?,
             feed_https: tls::serve(certificate, feed.first_url())?,
-            request: request(&key, "/prices", FIVE_PRICES)?,
-            detail: request(&key, "/prices/BTC", DETAIL)?,
+            prices_event: request(&key, "/prices", FIVE_PRICES)?,
+            detail_event: request(&key, "/prices/BTC", DETAIL)?,
             table,
             feed,
         })

@@ -29,10 +29,10 @@ use xtask_local::{Server, listen};
 
 use crate::cpu::CpuClock;
 
-/// The timeout of one step; every measured step is much shorter.
+/// The timeout of one step. Every measured step is much shorter.
 const STEP_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A process that has used no CPU time for this long is idle.
+/// The time without CPU use after which a process counts as idle.
 const IDLE: Duration = Duration::from_millis(1);
 
 /// A binary, its environment variables and its event.
@@ -71,15 +71,15 @@ enum Step {
 
 /// The state of the Runtime API.
 struct RuntimeApi {
-    /// Set when the id of the process is known, which can be after its first request.
+    /// Set when the id of the process is known, which can be after the process's first request.
     clock: SetOnce<CpuClock>,
     events: Mutex<mpsc::UnboundedReceiver<Bytes>>,
     steps: mpsc::UnboundedSender<Step>,
 }
 
 impl FunctionProcess {
-    /// Starts a program, which handles its event. Returns the process, the cost until it polled
-    /// for the event (Lambda's Init phase), and the cost until its response.
+    /// Starts a program and sends its event. Returns the process, the cost until the process polled
+    /// for the event (Lambda's Init phase), and the cost until the response.
     pub(crate) async fn start(program: &Program) -> anyhow::Result<(Self, Cost, Cost)> {
         let listener = listen(0)?;
         let address = listener.local_addr()?.to_string();
@@ -219,9 +219,9 @@ async fn serve(State(api): State<Arc<RuntimeApi>>, request: Request) -> Response
     let at = Instant::now();
     let (parts, body) = request.into_parts();
     let path = parts.uri.path();
-    // Sending a step fails only after the process was stopped.
+    // Errors of `steps.send` are ignored: sending fails only after the process was stopped.
     if path.ends_with("/invocation/next") {
-        // The clock is read before the event is sent, so that the event's work is not counted.
+        // The clock is read before the event is sent, so that the work on the event is not counted.
         let step = match api.clock.wait().await.now() {
             Ok(cpu) => Step::Polled(at, cpu),
             Err(error) => Step::Failed(format!("{error:#}")),
@@ -240,7 +240,7 @@ async fn serve(State(api): State<Arc<RuntimeApi>>, request: Request) -> Response
     }
     let step = match to_bytes(body, usize::MAX).await {
         Ok(body) if path.ends_with("/response") => Step::Responded(Instant::now(), body),
-        // An error of an invocation or of the start.
+        // The function reported an error of an invocation or of its start.
         Ok(body) => Step::Failed(String::from_utf8_lossy(&body).into_owned()),
         Err(error) => Step::Failed(error.to_string()),
     };

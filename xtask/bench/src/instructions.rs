@@ -1,10 +1,10 @@
 //! `cargo xtask bench instructions`: counts the instructions of parts of the service with callgrind,
-//! and compares the counts with those in tests/instructions.json. Other processes on the machine do
-//! not change a count.
+//! a tool of valgrind, and compares the counts with the committed counts in tests/instructions.json.
+//! Other processes on the machine do not change a count.
 //!
-//! Each workload runs in a separate process, which is this binary under valgrind: once to warm up,
-//! and once to be counted. Counts depend on the compiler and on the processor architecture, so the
-//! file names both.
+//! Each workload runs in a separate process, which is this binary under valgrind. The process runs
+//! the workload once to warm up, and once to count. Counts depend on the compiler and the processor
+//! architecture, so the file names both.
 //!
 //! gungraun (formerly iai-callgrind) would replace only the call of valgrind, and not the comparison,
 //! which is most of this module. Its runner has 175 crates, one of them under CDDL-1.0, and must be
@@ -29,30 +29,30 @@ use crate::machine;
 use crate::report::table;
 use crate::workloads::WORKLOADS;
 
-/// The file with the committed counts.
 const FILE: &str = "tests/instructions.json";
 
 const ACCEPT_HINT: &str = "to accept the new counts, run: cargo xtask bench instructions --accept";
 
-/// The largest accepted ratio of a count to the committed one.
+/// The largest accepted ratio of a count to the committed count.
 const TOLERANCE: f64 = 1.05;
 
 /// The number of instructions of each workload.
 type Counts = BTreeMap<String, u64>;
 
-/// The content of the committed file.
+/// The content of `FILE`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Committed {
     architecture: String,
     rustc: String,
-    /// Counts of the profile `bench`, which optimises nearly as much as that of Lambda's binaries.
+    /// Counts of the profile `bench`, which optimises nearly as much as the profile of Lambda's
+    /// binaries.
     optimised: Counts,
-    /// Counts of the profile `dev`. The tests have this build anyway, so that a test can count.
+    /// Counts of the profile `dev`. The tests build with this profile anyway, so a test can count.
     unoptimised: Counts,
 }
 
-/// Counts every workload and compares the counts with the committed ones. With `--accept`, it writes
-/// them instead.
+/// Counts every workload, and compares the counts with the committed counts. With `--accept`, writes
+/// the counts instead.
 pub(crate) fn run(args: &InstructionsArgs) -> anyhow::Result<()> {
     if let Some(name) = &args.run_once {
         return run_once(name);
@@ -92,7 +92,7 @@ pub(crate) fn run(args: &InstructionsArgs) -> anyhow::Result<()> {
     Ok(compared?)
 }
 
-/// Writes the counts of both builds.
+/// Writes the counts of both profiles.
 fn accept() -> anyhow::Result<()> {
     let count = |profile| {
         let binaries = cargo::build_binaries(&["xtask-bench"], profile)?;
@@ -126,7 +126,7 @@ fn run_once(name: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Callgrind counts only inside this function, which it finds by its name.
+/// Runs the work. Callgrind finds this function by its name, and counts only inside the function.
 #[inline(never)]
 fn counted(work: &mut dyn FnMut() -> usize) {
     black_box(work());
@@ -181,23 +181,23 @@ fn ratio(count: u64, before: u64) -> f64 {
     count as f64 / before as f64
 }
 
-/// Returns true if the counts of this machine can be compared with the committed ones.
+/// Returns true if the counts of this machine can be compared with the committed counts.
 ///
 /// # Errors
 ///
-/// Fails if the compiler is another one: its counts must be committed. Another architecture is no
-/// error, because developers have machines of both architectures.
+/// Fails if the committed counts are from another compiler, so that new counts must be committed.
+/// Another architecture is no error, because developers have machines of both architectures.
 fn is_comparable(committed: &Committed, rustc: &str) -> Result<bool, Failure> {
     if committed.architecture != ARCH {
         output::progress(format_args!(
-            "the counts are not compared, because the committed ones are for {}",
+            "the counts are not compared, because the committed counts are for {}",
             committed.architecture
         ));
         return Ok(false);
     }
     if committed.rustc != rustc {
         return Err(Failure::new(format!(
-            "could not compare the counts: the committed ones are of {}, these are of {rustc}",
+            "could not compare the counts: the committed counts are from {}, and this is {rustc}",
             committed.rustc
         ))
         .hint(ACCEPT_HINT));
@@ -205,7 +205,7 @@ fn is_comparable(committed: &Committed, rustc: &str) -> Result<bool, Failure> {
     Ok(true)
 }
 
-/// Fails if a count is new, or above the committed one by more than the tolerance.
+/// Fails if a workload has no committed count, or more instructions than the tolerance allows.
 fn compare(counts: &Counts, committed: &Counts) -> Result<(), Failure> {
     let grown: Vec<_> = counts
         .iter()
@@ -219,7 +219,7 @@ fn compare(counts: &Counts, committed: &Counts) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::new(format!(
-        "the number of instructions is new or more than 5 % above the committed one: {}",
+        "these workloads have no committed count, or have over 5 % more instructions: {}",
         grown.join(", ")
     ))
     .hint(ACCEPT_HINT))
@@ -238,22 +238,22 @@ mod tests {
 
     #[test]
     fn a_count_may_grow_by_5_percent_and_shrink_without_limit() {
-        let committed = counts(&[("one", 1000), ("another", 1000)]);
-        let compared = |a, b| compare(&counts(&[("one", a), ("another", b)]), &committed);
+        let committed = counts(&[("first", 1000), ("second", 1000)]);
+        let compared = |a, b| compare(&counts(&[("first", a), ("second", b)]), &committed);
         assert!(compared(1050, 10).is_ok());
-        let error = compared(1051, 1000).expect_err("it has grown").to_string();
-        assert!(error.ends_with("one: one"), "{error}");
+        let error = compared(1051, 1000).expect_err("a count has grown");
+        assert!(error.to_string().ends_with(": first"), "{error}");
     }
 
     #[test]
     fn a_new_workload_must_be_committed() {
         let error = compare(&counts(&[("new", 1)]), &counts(&[]));
-        let error = error.expect_err("it is new");
-        assert!(error.to_string().ends_with("one: new"), "{error}");
+        let error = error.expect_err("the workload is new");
+        assert!(error.to_string().ends_with(": new"), "{error}");
     }
 
     #[test]
-    fn counts_are_compared_only_on_the_same_architecture_and_with_the_same_compiler() {
+    fn only_counts_of_the_same_architecture_and_compiler_are_compared() {
         let committed = Committed {
             architecture: ARCH.to_owned(),
             rustc: "rustc 1".to_owned(),

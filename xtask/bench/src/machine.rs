@@ -1,5 +1,5 @@
-//! The machine of a run. Measurements of different machines cannot be compared, and neither can
-//! those of a busy and an idle machine.
+//! The machine of a run, and its CPU time. Times can be compared only if they are from the same
+//! machine, equally busy.
 
 use std::fs;
 
@@ -55,8 +55,8 @@ impl Machine {
             && self.rustc == other.rustc
     }
 
-    /// Returns one line about the machine, with the share of its CPU time that other processes
-    /// used.
+    /// Returns one line about the machine. `other_work` is the share of the CPU time that other
+    /// processes used.
     pub(crate) fn heading(&self, other_work: Option<f64>) -> String {
         let Machine {
             processor,
@@ -102,10 +102,10 @@ pub(crate) struct CpuTimes {
 }
 
 impl CpuTimes {
-    /// Reads the current times. Returns `None` if the kernel does not provide them.
+    /// Reads the current times. Returns `None` if the kernel does not provide the times.
     pub(crate) fn now() -> Option<Self> {
         let cpu = KernelStats::current().ok()?.total;
-        // The time of guests is part of `user`.
+        // `user` includes the time of guests (virtual machines).
         let interrupts = [cpu.irq, cpu.softirq, cpu.steal].into_iter().flatten();
         let busy = cpu.user + cpu.nice + cpu.system + interrupts.sum::<u64>();
         let own = CpuClock::PROCESS.now().ok()? + cpu::ended_children().ok()?;

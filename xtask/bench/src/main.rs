@@ -1,8 +1,9 @@
 //! `cargo xtask bench`: the speed and the size of the service.
 //!
-//! The functions run as the binaries that Lambda would run, behind a Lambda Runtime API in this
-//! process, with the table and the price feed of the local stack. Functions that are compared with
-//! each other take turns within one run, so that their ratios hold even on a busy machine.
+//! The measured functions are the binaries that Lambda would run. They get their events from a
+//! Lambda Runtime API in this process, and use the table and the price feed of the local stack.
+//! Functions that are compared with each other take turns, so that their ratios hold even on a busy
+//! machine.
 //!
 //! criterion and divan do not fit: they measure Rust functions inside their own process, one after
 //! the other, and cannot measure the CPU time or the memory of another process.
@@ -29,7 +30,7 @@ use self::fixture::Fixture;
 use self::machine::CpuTimes;
 use self::report::Run;
 
-/// The number of warm requests for each cold start.
+/// The number of warm requests for each round of `--rounds`.
 const REQUESTS_PER_ROUND: u32 = 20;
 
 fn main() -> ExitCode {

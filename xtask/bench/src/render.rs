@@ -1,4 +1,4 @@
-//! Measures the rendering of all templates, with the checks of our own rules.
+//! Measures the rendering of all templates, with the checks of the project's own rules.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use xtask::{child, output, render, validate};
 use crate::cpu::{self, CpuClock};
 use crate::report::{Measurement, Samples};
 
-/// Measures two ways: in this process, which is optimised, and as the unoptimised process of
+/// Measures the rendering in this process, which is optimised, and in the unoptimised process of
 /// `cargo xtask validate`.
 pub(crate) fn measure(rounds: u32) -> anyhow::Result<Vec<Measurement>> {
     output::progress(format_args!("measuring {rounds} renderings"));
@@ -26,7 +26,7 @@ pub(crate) fn measure(rounds: u32) -> anyhow::Result<Vec<Measurement>> {
     let mut in_process = Samples::default();
     let mut whole_process = Samples::default();
     for _ in 0..rounds {
-        add(
+        add_sample(
             &mut in_process,
             || CpuClock::PROCESS.now(),
             || {
@@ -36,7 +36,7 @@ pub(crate) fn measure(rounds: u32) -> anyhow::Result<Vec<Measurement>> {
                 Ok(())
             },
         )?;
-        add(&mut whole_process, cpu::ended_children, || {
+        add_sample(&mut whole_process, cpu::ended_children, || {
             let status = command.status().context("starting cargo xtask validate")?;
             anyhow::ensure!(status.success(), "cargo xtask validate ended with {status}");
             Ok(())
@@ -51,16 +51,15 @@ pub(crate) fn measure(rounds: u32) -> anyhow::Result<Vec<Measurement>> {
     Ok(vec![in_process, whole_process])
 }
 
-/// Adds the time and the CPU time of one run.
-fn add(
+fn add_sample(
     samples: &mut Samples,
     cpu: impl Fn() -> anyhow::Result<Duration>,
     run: impl FnOnce() -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let used = cpu()?;
+    let cpu_before = cpu()?;
     let started = Instant::now();
     run()?;
     samples.times.push(started.elapsed());
-    samples.cpu.push(cpu()?.saturating_sub(used));
+    samples.cpu.push(cpu()?.saturating_sub(cpu_before));
     Ok(())
 }

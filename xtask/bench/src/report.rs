@@ -234,7 +234,7 @@ impl Measurement {
         ]
     }
 
-    /// Formats the median and the CPU time as multiples of those in the earlier run.
+    /// Formats the median and the CPU time as multiples of the earlier run's values.
     fn ratio_to(&self, earlier: &Run) -> String {
         let Some(before) = earlier.find(&self.name) else {
             return "new".to_owned();
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn median_and_p99_are_samples_in_any_order() {
+    fn the_median_and_the_p99_are_samples_and_do_not_depend_on_the_order() {
         let hundred = measure((1..=100).rev());
         assert_eq!((hundred.median, hundred.p99), (50.0, 99.0));
         let three = measure([9, 1, 5]);

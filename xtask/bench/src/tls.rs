@@ -28,7 +28,7 @@ pub(crate) fn serve(certificate: &Certificate, url: &str) -> anyhow::Result<Stri
     Ok(format!("https://{address}{path}"))
 }
 
-/// Forwards a connection. It ignores errors, because the measured function reports a broken
+/// Forwards a connection. Errors are ignored, because the measured function reports a broken
 /// connection.
 async fn forward(acceptor: TlsAcceptor, client: TcpStream, server: SocketAddr) {
     let _ = client.set_nodelay(true);

@@ -60,9 +60,9 @@ pub(crate) async fn measure(fixture: &Fixture, requests: u32) -> anyhow::Result<
     Ok(measurements)
 }
 
-/// Sends requests one after the other. The CPU time of a request is that of the whole burst divided
-/// by the number of requests. It includes the work that a function does after a response, and the
-/// inexactness of the clock hardly matters.
+/// Sends requests one after the other. The CPU time of the whole burst, divided by the number of
+/// requests, is one sample. So a sample includes the work that a function does after a response, and
+/// the inexactness of the clock hardly matters.
 async fn send_burst(
     program: &Program,
     process: &mut FunctionProcess,

@@ -19,8 +19,8 @@ const NOW: &str = "2026-01-15T10:30:12Z";
 /// A well-formed key that does not exist.
 const KEY: &str = "cw_0123456789AB_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
 
-/// The counted work. Its result depends on every part of the work, so that the compiler removes
-/// none.
+/// The counted work. Its result depends on every part of the work, so that the compiler removes no
+/// part.
 pub(crate) type Work = Box<dyn FnMut() -> usize>;
 
 /// A function that prepares the input, which is not counted, and returns the work.

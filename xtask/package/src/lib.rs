@@ -1,6 +1,6 @@
 //! The functions as zips for Lambda.
 //!
-//! A separate crate, so that `cargo xtask render` does not compile the libraries that read and
+//! The crate is separate, so that `cargo xtask render` does not compile the libraries that read and
 //! compress binaries.
 
 mod elf;

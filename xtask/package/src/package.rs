@@ -1,5 +1,5 @@
 //! Packs a binary into a function's zip. The bytes of the zip do not depend on the time or the folder
-//! of the build. The digests beside the zip tell a later build that the zip is up to date.
+//! of the build. A file of digests beside the zip shows a later build whether the zip is up to date.
 
 use std::env;
 use std::fs;
@@ -34,8 +34,8 @@ impl Zip {
     }
 }
 
-/// Packs a binary into the zip at `path`, unless an earlier build has packed the same binary. Every
-/// deploy builds, and compression would take most of the time of a build without changes.
+/// Packs a binary into the zip at `path`, unless an earlier build has packed the same binary. Without
+/// this check, compression would take most of the time of a deploy's build without changes.
 pub(super) fn pack(path: &Path, binary: &[u8]) -> anyhow::Result<Zip> {
     let binary_sha256 = Sha256Digest::of(binary);
     if let Some(zip) = up_to_date(path, &binary_sha256) {
@@ -87,7 +87,7 @@ fn zip(binary: &[u8]) -> anyhow::Result<Vec<u8>> {
         .last_modified(epoch)
         .unix_permissions(MODE)
         .start()?;
-    // The checksum of an entry is that of its uncompressed bytes.
+    // The checksum of a zip entry is computed from the uncompressed bytes.
     let mut checksum = config.wrap(io::sink());
     checksum.write_all(binary)?;
     let (_, descriptor) = checksum.finish()?;

@@ -11,12 +11,10 @@ checked_text! {
 }
 
 impl CertificateArn {
-    /// Returns the certificate's Region.
     pub fn region(&self) -> &str {
         self.0.split(':').nth(3).unwrap_or_default()
     }
 
-    /// Returns the certificate's account.
     pub fn account(&self) -> &str {
         self.0.split(':').nth(4).unwrap_or_default()
     }

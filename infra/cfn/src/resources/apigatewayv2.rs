@@ -142,8 +142,8 @@ pub struct Stage {
     /// Whether changes of routes take effect without a deployment of the API.
     pub auto_deploy: bool,
     pub default_route_settings: RouteSettings,
-    /// The settings of single routes by route key, in place of the default settings. The
-    /// routes must exist before the stage.
+    /// The settings of single routes by route key, which replace the default settings. The routes
+    /// must exist before the stage.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub route_settings: BTreeMap<String, RouteSettings>,
     pub access_log_settings: AccessLogSettings,
@@ -163,7 +163,7 @@ pub struct RouteSettings {
     /// is never omitted, because an update leaves an omitted property as it was
     /// (<https://github.com/serverless/serverless/pull/8510>).
     pub detailed_metrics_enabled: bool,
-    /// The number of requests above the rate that a burst may have.
+    /// Requests at the same moment: the size of API Gateway's token bucket.
     pub throttling_burst_limit: ThrottlingLimit,
     /// The rate in requests per second.
     pub throttling_rate_limit: ThrottlingLimit,
@@ -195,7 +195,7 @@ pub struct DomainNameConfiguration {
     pub security_policy: Tls12,
 }
 
-/// A stage without a path prefix under a domain name.
+/// A mapping of a domain name, without a path prefix, to a stage.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ApiMapping {

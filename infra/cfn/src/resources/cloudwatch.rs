@@ -24,8 +24,6 @@ bounded! {
 pub struct Period(u32);
 
 impl Period {
-    /// Checks a period of 1 to 1,440 minutes; for constants.
-    ///
     /// # Panics
     /// If the period is out of bounds. In a constant, that is a compile error.
     pub const fn minutes(minutes: u32) -> Self {
@@ -36,7 +34,6 @@ impl Period {
         Period(minutes * 60)
     }
 
-    /// Returns the seconds.
     pub const fn seconds(self) -> u32 {
         self.0
     }
@@ -56,7 +53,7 @@ pub struct Alarm {
     pub threshold: u32,
     /// The number of most recent data points that CloudWatch evaluates.
     pub evaluation_periods: EvaluationPeriods,
-    /// The number of those data points that must breach; all of them if absent.
+    /// The number of evaluated data points that must breach; all of them if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub datapoints_to_alarm: Option<EvaluationPeriods>,
     pub treat_missing_data: TreatMissingData,
@@ -158,7 +155,6 @@ impl AlarmMetric {
     }
 }
 
-/// A single metric with its period and statistic.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct MetricStat {
@@ -223,7 +219,6 @@ impl MetricInput {
     }
 }
 
-/// A metric math expression.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct MetricExpression {
@@ -271,14 +266,12 @@ impl Serialize for Statistic {
     }
 }
 
-/// The comparison of a data point with the threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum ComparisonOperator {
     GreaterThanThreshold,
     GreaterThanOrEqualToThreshold,
 }
 
-/// The treatment of a missing data point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum TreatMissingData {

@@ -13,7 +13,7 @@ types! { Application, DeploymentGroup }
 fixed! {
     /// The compute platform of deployments that shift the traffic of a function's alias.
     LambdaPlatform = "Lambda",
-    /// The deployment style of the Lambda platform, the only one.
+    /// The only deployment style of the Lambda platform.
     BlueGreenWithTrafficControl = serde_json::json!({
         "DeploymentType": "BLUE_GREEN",
         "DeploymentOption": "WITH_TRAFFIC_CONTROL",
@@ -63,7 +63,7 @@ resource! {
 pub enum DeploymentConfig {
     #[serde(rename = "CodeDeployDefault.LambdaAllAtOnce")]
     LambdaAllAtOnce,
-    /// 10 % of the traffic for 10 minutes, then all of it.
+    /// 10 % of the traffic for 10 minutes, then all traffic.
     #[serde(rename = "CodeDeployDefault.LambdaCanary10Percent10Minutes")]
     LambdaCanary10Percent10Minutes,
 }

@@ -44,8 +44,8 @@ resource! {
     Ref = TableName,
     name = { property: "TableName", max_length: 255, is_ref: true },
     tags = List,
-    // In the schema, `KeySchema` is conditionally create-only. Every change of a key that
-    // this workspace can make replaces the table.
+    // In the schema, `KeySchema` is conditionally create-only. Every change of a key that a
+    // template of this workspace can contain replaces the table.
     create_only = ["ImportSourceSpecification", "KeySchema", "TableName"],
     arn = "Arn" as TableArn,
 }
@@ -87,8 +87,8 @@ pub struct GlobalSecondaryIndex {
     pub index_name: String,
     pub key_schema: Vec<KeySchema>,
     pub projection: Projection,
-    /// The limits of the index, which are independent of the table's. A lower write limit
-    /// than the table's would throttle writes to the table.
+    /// The limits of the index, which are independent of the table's limits. If the index had a
+    /// lower write limit than the table, the index would throttle writes to the table.
     pub on_demand_throughput: OnDemandThroughput,
 }
 
@@ -113,8 +113,7 @@ bounded! {
     RequestUnits: 1..=4_294_967_295
 }
 
-/// The maximum throughput of an on-demand table or index. DynamoDB throttles requests above
-/// it.
+/// The maximum throughput of an on-demand table or index, above which DynamoDB throttles requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct OnDemandThroughput {

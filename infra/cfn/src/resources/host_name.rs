@@ -3,9 +3,9 @@
 use crate::checked_text;
 
 checked_text! {
-    /// A host name such as `prices.example.com`: at least two labels of lower-case
-    /// letters, digits and inner hyphens, at most 253 characters (RFC 1123). A wildcard is
-    /// not accepted, because the API has one URL.
+    /// A host name such as `prices.example.com`: at least two labels, at most 253 characters (RFC
+    /// 1123). A label has lower-case letters, digits, and hyphens that are not at its ends. A
+    /// wildcard is not accepted, because the API has one URL.
     HostName, is_host_name,
     NotAHostName: "a domain name is a host name in lower case, such as prices.example.com"
 }

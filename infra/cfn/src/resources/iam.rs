@@ -12,7 +12,7 @@ use crate::template::{AnyArn, Text, Value};
 types! { Role, ManagedPolicy, OidcProvider }
 
 fixed! {
-    /// The wildcard of principals.
+    /// The principal `*`.
     Everyone = "*"
 }
 
@@ -37,10 +37,10 @@ pub struct Role {
     /// At most 1,000 characters.
     pub description: String,
     pub assume_role_policy_document: PolicyDocument,
-    /// The limit of the role's permissions, whatever its policies allow. Required, because
-    /// the pipeline may create and pass only roles with a boundary.
+    /// The limit of the role's permissions, whatever its policies allow. The field is required,
+    /// because the pipeline can create only roles with a boundary.
     pub permissions_boundary: Value<ManagedPolicyArn>,
-    /// The permissions. Inline policies exist as soon as the role exists.
+    /// The inline policies, which exist as soon as the role exists.
     pub policies: Vec<Policy>,
     pub tags: Vec<Tag>,
 }
@@ -53,11 +53,11 @@ resource! {
     arn = "Arn" as RoleArn,
 }
 
-/// A role with a name, for other stacks and for jobs that refer to the name. A replacement
-/// needs another name.
+/// A role with a fixed name, to which other stacks and jobs refer. If a change replaces the role,
+/// the name must change too.
 ///
-/// Such a role has no permissions boundary: an administrator creates it, and no role of the
-/// pipeline may create, change or pass it.
+/// The role needs no permissions boundary, because only an administrator can create or change such
+/// a role.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct NamedRole {
@@ -79,7 +79,7 @@ resource! {
     arn = "Arn" as RoleArn,
 }
 
-/// A policy that several roles share. CloudFormation generates its name, as for [`Role`].
+/// A policy that several roles share. CloudFormation generates the name of the policy.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ManagedPolicy {
@@ -96,9 +96,8 @@ resource! {
     create_only = ["Description", "ManagedPolicyName", "Path"],
 }
 
-/// A policy with a name, for other stacks that refer to the name. The struct has no
-/// description, because a change of the description would replace the policy, and a
-/// replacement needs another name.
+/// A policy with a fixed name, to which other stacks refer. The struct has no description, because
+/// a changed description replaces the policy, and then the name must change too.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct NamedManagedPolicy {
@@ -208,7 +207,7 @@ pub enum Effect {
 
 #[derive(Debug, Clone, Serialize)]
 pub enum Principal {
-    /// An identity that the provider vouches for; the statement's condition must restrict it.
+    /// Every identity of the identity provider; the statement's condition must select some.
     Federated(Value<OidcProviderArn>),
     Service(ServicePrincipal),
     /// Every principal; only for a statement that denies.
@@ -216,7 +215,6 @@ pub enum Principal {
     Everyone(Everyone),
 }
 
-/// The service principal of an AWS service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum ServicePrincipal {
     #[serde(rename = "apigateway.amazonaws.com")]
@@ -231,7 +229,7 @@ pub enum ServicePrincipal {
     Scheduler,
 }
 
-/// The full name of an action, without a wildcard.
+/// The full name of an action. [`Action::EVERY_S3_ACTION`] is the only wildcard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Action(&'static str);
 
@@ -239,7 +237,7 @@ impl Action {
     /// Every action of S3; only for a statement that denies.
     pub const EVERY_S3_ACTION: Action = Action("s3:*");
 
-    /// Checks an action, such as `dynamodb:GetItem`; for constants. See
+    /// Creates the value of a constant, such as `dynamodb:GetItem`. See
     /// [`actions!`](crate::actions).
     ///
     /// # Panics
@@ -264,7 +262,6 @@ impl Action {
         Action(name)
     }
 
-    /// Returns the name.
     pub const fn name(self) -> &'static str {
         self.0
     }
@@ -287,7 +284,6 @@ macro_rules! actions {
 pub struct Condition(BTreeMap<&'static str, BTreeMap<&'static str, Vec<Value<Text>>>>);
 
 impl Condition {
-    /// Creates a condition with one operator and one key.
     pub fn new(
         operator: &'static str,
         key: &'static str,

@@ -81,12 +81,11 @@ impl Function {
     /// Computes the digest of the zip and of every property that a published version freezes,
     /// for the logical id of the version.
     ///
-    /// If a frozen property were missing, a deploy would change the function and not the
-    /// alias. If another property were included (the tags, or the location of the zip), a
-    /// deploy would publish a version equal to the last one, which Lambda rejects.
-    /// References count as the names that they resolve to, because Lambda sees the names.
-    /// The pattern lists every field, so a new field does not compile until the pattern
-    /// includes or excludes the field.
+    /// If a frozen property were missing, a deploy would change the function, but not the alias. If
+    /// another property were included, such as the tags, a deploy could publish a version equal to
+    /// the last version, which Lambda refuses. A reference counts as the name to which it resolves,
+    /// because Lambda sees only the name. The pattern lists every field, so a new field does not
+    /// compile until the pattern includes or excludes the field.
     ///
     /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-versions.html>
     pub fn version_digest(
@@ -211,7 +210,7 @@ pub struct CodeDeployLambdaAliasUpdate {
 pub struct Permission {
     pub action: InvokeFunction,
     pub principal: ServicePrincipal,
-    /// The alias, for which the property accepts an ARN.
+    /// The ARN of the alias, which this property accepts in place of a function's name.
     pub function_name: Value<AliasArn>,
     pub source_arn: Value<AnyArn>,
 }
@@ -237,7 +236,7 @@ resource! {
 #[serde(rename_all = "PascalCase")]
 pub struct EventInvokeConfig {
     pub function_name: Value<FunctionName>,
-    /// The name of the alias. The resource must depend on the alias, which must exist first.
+    /// The name of the alias. Set `DependsOn`, because the alias must exist first.
     pub qualifier: String,
     pub maximum_retry_attempts: EventRetryAttempts,
     pub maximum_event_age_in_seconds: EventAge,

@@ -29,8 +29,6 @@ const RETENTIONS: [u32; 22] = [
 ];
 
 impl RetentionInDays {
-    /// Checks a number of days; for constants.
-    ///
     /// # Panics
     /// If CloudWatch Logs does not accept the number. In a constant, that is a compile error.
     pub const fn new(days: u32) -> Self {

@@ -38,9 +38,9 @@ macro_rules! fixed {
     };
 }
 
-/// Implements [`Resource`](crate::template::Resource) for a properties struct, and the
-/// attributes of its handle as `method = "Attribute" as Kind`. With `facts of`, a second
-/// struct for the same resource type takes its facts from the first.
+/// Implements [`Resource`](crate::template::Resource) for a struct of properties. Each
+/// `method = "Attribute" as Kind` adds a method for an attribute to the handle. `facts of` takes
+/// the facts from another struct of the same resource type.
 macro_rules! resource {
     (
         $name:ident = $type:expr,

@@ -2,7 +2,7 @@
 //! the workspace uses.
 //!
 //! A struct reads like the template that it renders to. A required property is a plain field, and
-//! an optional one is an `Option`. A property that must have one certain value is a type with only
+//! an optional property is an `Option`. If a property must have one certain value, its type has only
 //! this value.
 
 pub mod acm;
@@ -50,5 +50,5 @@ pub fn all() -> impl Iterator<Item = ResourceType> {
 
 /// Finds the facts of a type by its name, such as `AWS::SNS::Topic`.
 pub fn find(resource_type: &str) -> Option<ResourceType> {
-    all().find(|one| one.name == resource_type)
+    all().find(|known| known.name == resource_type)
 }

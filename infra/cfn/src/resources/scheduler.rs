@@ -29,13 +29,12 @@ bounded! {
     DeliveryAge: 60..=86_400
 }
 
-/// A schedule expression with a fixed rate in minutes, from the creation of the schedule on.
+/// A schedule expression with a fixed rate in minutes. The first interval begins when the schedule
+/// is created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate(u32);
 
 impl Rate {
-    /// Checks a rate of 1 to 1,440 minutes; for constants.
-    ///
     /// # Panics
     /// If the rate is out of bounds. In a constant, that is a compile error.
     pub const fn minutes(minutes: u32) -> Self {
@@ -62,7 +61,7 @@ impl Serialize for Rate {
     }
 }
 
-/// A schedule. Only schedule groups have tags.
+/// A schedule, which has no tags: only schedule groups have tags.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Schedule {
@@ -90,9 +89,9 @@ pub struct Target {
     pub role_arn: Value<RoleArn>,
     /// The event, as JSON text.
     pub input: String,
-    /// The retries of an invocation that cannot be delivered.
+    /// The retries of an event that could not be delivered.
     pub retry_policy: RetryPolicy,
-    /// The queue for events that could not be delivered.
+    /// The queue for events that could not be delivered after all retries.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dead_letter_config: Option<DeadLetterConfig>,
 }

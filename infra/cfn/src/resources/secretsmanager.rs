@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_version_is_a_uuid_or_similar_and_ends_no_reference_early() {
+    fn a_secret_version_has_32_to_64_letters_digits_and_hyphens() {
         let placeholder = SecretVersion::PLACEHOLDER;
         assert_eq!(placeholder.to_string().parse(), Ok(placeholder));
         for bad in [

@@ -81,8 +81,8 @@ const fn is_https_url(text: &[u8]) -> bool {
     }
 }
 
-/// Splits visible ASCII at the first `end`: returns the number of bytes before it and the
-/// bytes after it.
+/// Splits visible ASCII at the first `end`. Returns the number of bytes before `end`, and the bytes
+/// after `end`.
 const fn graphic_until(text: &[u8], end: u8) -> Option<(usize, &[u8])> {
     let mut rest = text;
     while let [byte, tail @ ..] = rest {

@@ -1,4 +1,4 @@
-//! Tags in the two forms of resource types.
+//! Tags, as the list or the map that a resource type requires.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,6 @@ impl FromIterator<(String, String)> for Tags {
 }
 
 impl Tags {
-    /// Creates tags from pairs of key and value.
     pub fn new<const N: usize>(pairs: [(&str, &str); N]) -> Self {
         Tags(
             pairs

@@ -13,8 +13,8 @@ pub enum RemovalPolicy {
     Delete,
     /// The resource is kept when it is removed from the stack.
     Retain,
-    /// The resource is kept, unless the operation that created it failed. Only for
-    /// `DeletionPolicy`.
+    /// The resource is kept, unless the stack operation that created the resource failed. Only
+    /// `DeletionPolicy` has this value.
     RetainExceptOnCreate,
 }
 
@@ -25,10 +25,10 @@ pub struct ResourceAttributes<R: Resource> {
     pub deletion_policy: Option<RemovalPolicy>,
     /// The treatment of the old resource when an update replaces it.
     pub update_replace_policy: Option<RemovalPolicy>,
-    /// The way in which CloudFormation updates the resource; only some types have one.
+    /// The update policy. Only some resource types have one.
     pub update_policy: Option<R::UpdatePolicy>,
-    /// The resources that CloudFormation creates before this one, where no reference
-    /// implies the order.
+    /// The resources that CloudFormation creates before this resource, if no reference sets the
+    /// order.
     pub depends_on: Vec<Dependency>,
 }
 
@@ -58,7 +58,7 @@ impl<R: Resource> ResourceAttributes<R> {
     }
 }
 
-/// Puts the attributes before the properties, because reviewers read them first. The
+/// Puts the attributes before the properties, because reviewers read the attributes first. The
 /// function is not generic, so it is compiled once and not once per type.
 fn body(
     kind: &str,

@@ -12,7 +12,7 @@ macro_rules! bounded {
             /// The largest value.
             pub const MAX: Self = $name($max);
 
-            #[doc = concat!("Checks a value from ", $min, " to ", stringify!($max), "; for constants.")]
+            #[doc = concat!("Creates the value of a constant, from ", $min, " to ", stringify!($max), ".")]
             ///
             /// # Panics
             /// If the value is out of bounds. In a constant, that is a compile error.

@@ -119,7 +119,8 @@ impl Template {
             self.problems.push(Problem::DuplicateId(id.clone()));
             return;
         };
-        // The template lists a resource where it was defined, next to its related resources.
+        // The place of a resource in the template is the place of its definition, next to related
+        // resources.
         let mut entry = self.entries.remove(position);
         entry.name = name
             .and_then(|property| body["Properties"][property].as_str())
@@ -155,9 +156,10 @@ impl Template {
         )
     }
 
-    /// Computes the digest of a value in its JSON form. A reference to a resource that the
-    /// template names counts as that name, because CloudFormation resolves it to the name.
-    /// Any other reference counts as the logical id, because a changed id is a new resource.
+    /// Computes the digest of a value in its JSON form. If the template sets the name of a
+    /// resource, a reference to the resource counts as the name, to which CloudFormation resolves
+    /// the reference. Any other reference counts as the logical id, because a changed id is a new
+    /// resource.
     pub fn digest(&self, value: &impl Serialize) -> serde_json::Result<Sha256Digest> {
         let mut json = serde_json::to_value(value)?;
         self.resolve(&mut json);

@@ -83,7 +83,7 @@ impl<'a> Expression<'a> {
         }
     }
 
-    /// Writes the expression in the notation of `Fn::Sub`. There, `${!` is a literal `${`.
+    /// Writes the expression in the notation of `Fn::Sub`, in which `${!` is a literal `${`.
     pub fn substitution(&self) -> String {
         match self {
             Expression::Literal(text) => text.replace("${", "${!"),

@@ -8,14 +8,14 @@ use super::expression::Expression;
 use super::resource::{Referable, Resource};
 use super::value::Value;
 
-/// The identity of a template, which distinguishes its handles from another template's.
-/// The number comes from a process-wide counter and is not in the rendered template.
+/// The identity of a template, which distinguishes its handles from those of other templates. The
+/// number comes from a process-wide counter and is not in the rendered template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TemplateKey(pub(super) u64);
 
-/// A resource of a template: the only source of references to the resource. The attributes
-/// of a type (`Fn::GetAtt`) are methods in the file of its service, so an attribute that the
-/// type does not have does not compile.
+/// The handle of a resource in a template: the only source of references to the resource. The file
+/// of each service has one method for each attribute (`Fn::GetAtt`). So an attribute that the
+/// resource type does not have does not compile.
 pub struct Handle<R> {
     template: TemplateKey,
     id: LogicalId,
@@ -44,7 +44,7 @@ impl<R> Handle<R> {
         &self.id
     }
 
-    /// Returns the entry for `DependsOn`, where no reference implies the order.
+    /// Returns the entry for `DependsOn`.
     pub fn dependency(&self) -> Dependency {
         Dependency(self.target())
     }
@@ -54,8 +54,8 @@ impl<R> Handle<R> {
         Value::new(Expression::GetAtt(self.target().into(), name.into()))
     }
 
-    /// Returns the target of references, `{key}/{id}`. Rendering compares the key, to find
-    /// references into other templates, and keeps the id.
+    /// Returns the target of references, `{key}/{id}`. Rendering compares the key to find
+    /// references to other templates, and removes the key.
     fn target(&self) -> String {
         format!("{}/{}", self.template.0, self.id)
     }

@@ -37,8 +37,8 @@ fn write(json: &Json, parts: &mut Vec<Expression<'static>>) {
                 if i > 0 {
                     parts.push(",".into());
                 }
-                // Each widget and each metric is on a line of its own, so that a diff shows
-                // the changed ones.
+                // Each widget and each metric is on a line of its own, so that a diff shows only
+                // changed widgets and metrics.
                 if item.is_array() || item.is_object() {
                     parts.push("\n".into());
                 }
@@ -65,7 +65,7 @@ fn write_inside_quotes(function: &Expression<'_>, parts: &mut Vec<Expression<'st
         Expression::Sub(inner) => inner
             .iter()
             .for_each(|part| write_inside_quotes(part, parts)),
-        // Rendering rejects this reference.
+        // Rendering rejects this reference, because no handle created it.
         Expression::Other(name, _) => parts.push(Expression::Ref((*name).to_owned().into())),
     }
 }

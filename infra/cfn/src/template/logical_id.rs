@@ -10,7 +10,7 @@ use std::fmt;
 pub struct LogicalId(Cow<'static, str>);
 
 impl LogicalId {
-    /// Checks a logical id; for constants. See [`logical_id!`].
+    /// Creates the value of a constant. See [`logical_id!`].
     ///
     /// # Panics
     /// If the text is not a logical id. In a constant, that is a compile error.
@@ -38,8 +38,8 @@ impl LogicalId {
         LogicalId(Cow::Owned(format!("{self}{suffix}")))
     }
 
-    /// Appends the first 12 digits of a digest, for a resource that CloudFormation must
-    /// create anew when the digested values change.
+    /// Appends the first 12 digits of a digest. If the digested values change, CloudFormation then
+    /// creates a new resource.
     #[must_use]
     pub fn with_digest(&self, digest: &crate::Sha256Digest) -> Self {
         LogicalId(Cow::Owned(format!("{self}{}", digest.short())))

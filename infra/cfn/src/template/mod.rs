@@ -1,8 +1,8 @@
 //! CloudFormation's template language, typed.
 //!
-//! A [`Template`] collects resources. Adding a resource returns a [`Handle`], and only a
-//! handle can be referred to. [`Template::render`] reports the mistakes that the compiler
-//! cannot find, such as an id that is used twice or a handle of another template.
+//! A [`Template`] collects resources. Adding a resource returns a [`Handle`], the only source of
+//! references. [`Template::render`] reports the mistakes that the compiler cannot find, such as an
+//! id that is used twice or a handle of another template.
 
 mod attributes;
 mod bounded;

@@ -16,7 +16,7 @@ pub(super) struct Entry {
     pub(super) id: LogicalId,
     pub(super) kind: &'static str,
     pub(super) body: Option<Json>,
-    /// The result of `Ref`, if the template chooses the name.
+    /// The result of `Ref`, if it is a name that the template sets.
     pub(super) name: Option<String>,
 }
 
@@ -48,7 +48,7 @@ pub enum Problem {
         /// The logical id of the target.
         id: String,
     },
-    /// A map looks like a reference, and no handle created it.
+    /// A map looks like a reference, but no handle created the map.
     #[error("{at} refers to {name}, and no handle created the reference")]
     NoHandle {
         /// The place of the reference, as a path from the resource's id.
@@ -165,8 +165,8 @@ pub(super) fn render(
     Ok(RenderedTemplate(template.into()))
 }
 
-/// The state of rendering. The argument `at` of its functions is the path of a value in the
-/// template, such as `Table.Properties.TableName`. It becomes text only in a problem.
+/// The state of rendering. The argument `at` of each method is the path of a value in the template,
+/// such as `Table.Properties.TableName`. Only a problem formats the path as text.
 struct Resolver<'a> {
     key: String,
     ids: HashSet<&'a str>,
@@ -174,7 +174,7 @@ struct Resolver<'a> {
 }
 
 impl Resolver<'_> {
-    /// Resolves the references of a resource, and its `DependsOn`, whose targets are plain
+    /// Resolves the references of a resource, and the targets in its `DependsOn`, which are plain
     /// texts.
     fn resource(&mut self, body: &mut Json, id: &LogicalId) {
         self.value(body, format_args!("{id}"));

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-/// A CloudFormation resource type. The implementing struct has the properties. The constants
-/// are the facts in the type's schema in the CloudFormation registry;
-/// `tests/validators.rs` compares them with the schemas.
+/// A CloudFormation resource type. The implementing struct has the properties. The constants are
+/// facts from the type's schema in the CloudFormation registry. `tests/validators.rs` compares the
+/// constants with the schemas.
 pub trait Resource: Serialize {
     /// The name of the type, such as `AWS::DynamoDB::Table`.
     const TYPE: &'static str;
@@ -44,15 +44,15 @@ pub struct NameProperty {
     pub is_ref: bool,
 }
 
-/// The `UpdatePolicy` of a resource type without one. The enum has no values.
+/// The placeholder for resource types that have no `UpdatePolicy`. The enum has no values.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub enum NoUpdatePolicy {}
 
 /// A result of `Ref` that a template may use: every kind except [`SeveralIdentifiers`].
 pub trait Referable {}
 
-/// The result of `Ref` for a type whose primary identifier has several parts. No template
-/// can use such a `Ref`, because a drift-aware change set resolves it to the first part
+/// The result of `Ref` for a type whose primary identifier has several parts. No template can use
+/// such a `Ref`, because a drift-aware change set resolves the `Ref` to the first part
 /// (<https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/2505>).
 #[derive(Debug)]
 pub enum SeveralIdentifiers {}

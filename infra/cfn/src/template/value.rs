@@ -11,11 +11,11 @@ use super::expression::Expression;
 #[derive(Debug, Clone)]
 pub enum Text {}
 
-/// The kind of an ARN of any type, such as a policy's.
+/// The kind of an ARN of any resource type, as in the `Resource` of a policy.
 #[derive(Debug, Clone)]
 pub enum AnyArn {}
 
-/// A kind that is an ARN, and converts to [`AnyArn`].
+/// A kind of ARN. Its values convert to values of [`AnyArn`].
 pub trait IsArn {}
 
 /// A literal, a `Ref`, a `Fn::GetAtt` or a `Fn::Sub`. `T` is the kind of the value, so that
@@ -60,7 +60,7 @@ impl<T> Value<T> {
         }
     }
 
-    /// Creates a value from a text. The caller vouches for its kind.
+    /// Creates a value from a text. The caller must make sure that the text has the kind `T`.
     pub fn literal(text: impl Into<Cow<'static, str>>) -> Self {
         Value::new(Expression::Literal(text.into()))
     }
@@ -137,7 +137,7 @@ macro_rules! sub {
 
 /// Creates the ARN `arn:{partition}:{service}:{region}:{account}:{resource}` as a `Fn::Sub`.
 /// The first three arguments are the service, the Region and the account, where `""` is an
-/// empty part. The other arguments are the parts of the resource. All are as in
+/// empty part. The other arguments are the parts of the resource. Each argument is a part as in
 /// [`sub!`](crate::sub).
 #[macro_export]
 macro_rules! arn {

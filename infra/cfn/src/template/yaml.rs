@@ -6,23 +6,23 @@ use serde_yaml::value::{Tag, TaggedValue};
 
 use super::expression::Expression;
 
-/// Words that are booleans in YAML 1.1, which CloudFormation and its linters read, and text
-/// in YAML 1.2, which the library writes.
+/// Words that are booleans in YAML 1.1 and texts in YAML 1.2. The library writes YAML 1.2, and
+/// CloudFormation reads YAML 1.1.
 const YAML_1_1_BOOLEANS: [&str; 6] = ["on", "off", "yes", "no", "y", "n"];
 
 /// Writes a template as YAML with a line break at the end.
 pub(super) fn to_string(template: &Json) -> String {
     // The default is unreachable: JSON always has a YAML form.
     let yaml = serde_yaml::to_string(&convert(template)).unwrap_or_default();
-    // Removes the mark of `string`, which made the library quote the word.
+    // Removes `QUOTE_MARK`, which made the library quote the word.
     yaml.replace("\"\\t", "\"")
 }
 
-/// A tab at the start of a text. The library always quotes such a text, with the tab as
-/// `\t`. A template's own text with a tab at the start would lose the tab.
+/// A tab at the start of a text. The library always quotes such a text, and writes the tab as `\t`.
+/// If a template contained a text with a tab at the start, the tab would be lost.
 const QUOTE_MARK: char = '\t';
 
-fn string(text: &str) -> Yaml {
+fn yaml_text(text: &str) -> Yaml {
     let lower = text.to_ascii_lowercase();
     if YAML_1_1_BOOLEANS.contains(&lower.as_str()) {
         Yaml::String(format!("{QUOTE_MARK}{text}"))
@@ -46,7 +46,7 @@ fn convert(json: &Json) -> Yaml {
                 .collect(),
         ),
         Json::Array(items) => Yaml::Sequence(items.iter().map(convert).collect()),
-        Json::String(text) => string(text),
+        Json::String(text) => yaml_text(text),
         Json::Bool(flag) => Yaml::Bool(*flag),
         Json::Null => Yaml::Null,
         Json::Number(number) => number

@@ -1,4 +1,4 @@
-//! Each reference is to the right resource and of the wrong kind for the property.
+//! Each reference has the right resource as its target, but the wrong kind for the property.
 
 use cfn::resources::iam::Role;
 use cfn::resources::lambda::{AliasArn, Function, FunctionName};
@@ -16,7 +16,7 @@ fn access_log(group: &Handle<LogGroup>) -> Value<LogDestinationArn> {
     group.arn()
 }
 
-// Lambda returns the function name of an EventInvokeConfig, not the ARN.
+// Lambda returns the function of an EventInvokeConfig by its name and not by its ARN.
 fn event_invoke_config(function: &Handle<Function>) -> Value<FunctionName> {
     function.arn()
 }

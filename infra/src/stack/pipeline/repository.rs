@@ -22,8 +22,8 @@ impl Repository {
     }
 
     /// Returns the subject in the tokens of a GitHub environment's jobs, without and with ids.
-    /// GitHub sends the form with ids for repositories that were created or renamed on or after
-    /// 15 July 2026, and for older repositories that opted in.
+    /// GitHub sends the form with ids for repositories created or renamed on or after 15 July 2026,
+    /// and for older repositories that opted in.
     ///
     /// <https://github.blog/changelog/2026-04-23-immutable-subject-claims-for-github-actions-oidc-tokens>
     pub fn subjects(&self, environment: &str) -> [String; 2] {

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::rate_limit::LimitedResponse;
 
-/// The requests of watches.
+/// The requests of watches, of which each client sends a random one.
 const TARGETS: [&str; 5] = [
     "/prices?symbols=BTC,ETH,ADA,BNB,XRP",
     "/prices?symbols=BTC,ETH,ADA,BNB,XRP&format=compact",
@@ -20,7 +20,7 @@ const TARGETS: [&str; 5] = [
     "/prices",
 ];
 
-/// The request of the clients that reach their limit.
+/// The request of the clients with the limited key.
 const LIMITED_TARGET: &str = "/prices/BTC";
 
 /// The timeout of one request.
@@ -38,8 +38,8 @@ pub(super) struct Clients {
 pub(super) struct Results {
     pub(super) times: Vec<Duration>,
     pub(super) statuses: BTreeMap<u16, u64>,
-    /// The number of failed requests: those without a response, and responses other than a 200
-    /// or a 429 for the limited key.
+    /// The number of requests without a response, or with another response than a 200. For the
+    /// limited key, a 429 is no failure either.
     pub(super) failed: u64,
     /// The description of the first failed request.
     pub(super) failure: Option<String>,
@@ -50,7 +50,7 @@ pub(super) struct Results {
 impl Clients {
     pub(super) fn new(url: &str, keys: Vec<String>) -> anyhow::Result<Self> {
         // reqwest needs a TLS provider even for plain HTTP, because the update function enables
-        // reqwest's TLS feature. The installation fails only if a provider is installed already.
+        // reqwest's TLS feature. The error is ignored: it means that a provider is installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         Ok(Self {
             client: Client::builder().timeout(TIMEOUT).no_proxy().build()?,
@@ -60,8 +60,8 @@ impl Clients {
         })
     }
 
-    /// Runs one client until `until`. It uses `limited_key`, or a random key for each request. The
-    /// times of requests that started before `from` are not recorded.
+    /// Runs one client until `until`. The client uses `limited_key`, or a random key for each
+    /// request. The times of requests that started before `from` are not recorded.
     pub(super) async fn run_one(&self, limited_key: Option<String>, from: Instant, until: Instant) {
         loop {
             let started = Instant::now();

@@ -1,8 +1,8 @@
 //! `cargo xtask bench load`: minutes of traffic from many clients with many keys, through the
 //! local gateway to several processes of the API function.
 //!
-//! It finds faults that a test of a few seconds cannot find: an error in one of a thousand requests,
-//! growing memory, and a rate limit that is not exact when a minute ends.
+//! The command finds faults that a test of a few seconds cannot find: an error in one of a thousand
+//! requests, growing memory, and a rate limit that is not exact when a minute ends.
 
 mod clients;
 mod processes;
@@ -33,7 +33,7 @@ const WARM_UP: Duration = Duration::from_secs(10);
 /// The number of samples of the processes' CPU time and memory, evenly spaced.
 const SAMPLES: u32 = 60;
 
-/// The number of clients that share the limited key.
+/// The number of clients that share the key with the low rate limit.
 const LIMITED_CLIENTS: u32 = 4;
 
 /// Starts the service, sends the requests and prints the report.

@@ -9,8 +9,8 @@ use procfs::process;
 
 use crate::report::mebibytes;
 
-/// The accepted factor by which a process grows from the second quarter of a run to the last. In
-/// the first quarter, a process still fills its memory with what it keeps.
+/// The accepted factor by which a process's memory grows from the second quarter of a run to the
+/// last quarter. In the first quarter, a process still fills its caches.
 const MAX_GROWTH: f64 = 1.1;
 
 /// The CPU time used up to one moment, and the memory at that moment.
@@ -44,7 +44,7 @@ impl Usage {
                 continue;
             };
             usage.functions += time(stat.utime + stat.stime);
-            // A process that has ended and was not yet waited for has no memory.
+            // A zombie has no memory: a process that has ended, but whose parent did not yet wait for it.
             if let Some(kibibytes) = process.status().ok().and_then(|status| status.vmrss) {
                 let pid = stat.pid.unsigned_abs();
                 usage.memory.insert(pid, 1_024 * kibibytes);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroU32;
 
-/// The limit of the limited key in requests per minute, which its clients exceed.
+/// The rate limit of the limited key in requests per minute. Its clients send more.
 pub(super) const LIMIT: NonZeroU32 = NonZeroU32::new(1_000).expect("1,000 is not zero");
 
 /// A response to a client of the limited key.
@@ -50,8 +50,8 @@ pub(super) fn minutes(responses: &[LimitedResponse], limit: u32) -> Vec<Minute> 
 }
 
 impl Minute {
-    /// Returns true if the remaining requests counted down from the limit without a gap or a
-    /// repetition, and no request was refused before the limit was reached.
+    /// Returns true if `remaining` counts down from the limit without a gap or a repetition. If a
+    /// request was refused, the count must also have reached 0.
     pub(super) fn is_exact(&self) -> bool {
         let passed = self.remaining.len();
         let expected = (0..self.limit).rev().take(passed);
@@ -87,8 +87,8 @@ mod tests {
         }
     }
 
-    /// Returns the passed and the refused requests of one minute with the limit 3, and whether it
-    /// is exact.
+    /// Returns the numbers of passed and refused requests in a minute with the limit 3, and whether
+    /// the minute is exact.
     fn judge(remaining: &[Option<u32>]) -> (usize, usize, bool) {
         let responses: Vec<_> = remaining
             .iter()

@@ -13,7 +13,7 @@ use super::rate_limit::{self, LIMIT};
 use crate::machine::Machine;
 use crate::report::quantile;
 
-/// The p99 latency in milliseconds at which the service's alarm goes off.
+/// The p99 latency in milliseconds above which the service's alarm is raised.
 const MAX_P99: f64 = 1_000.0;
 
 /// The largest accepted CPU time of a request in milliseconds. docs/scale.md assumes 10 ms of
@@ -88,10 +88,10 @@ local CPU     {local_stack_cpu:.3} ms a request in the local gateway and table
         minutes
             .iter()
             .all(|minute| minute.refused == 0)
-            .then(|| format!("no minute reached the limit of {LIMIT}, so it was not tested")),
+            .then(|| format!("the limit of {LIMIT} was not tested: no minute reached it")),
         not_exact.map(|minute| format!("the limit was not exact: {minute}")),
         (p99 > MAX_P99)
-            .then(|| format!("the p99 is {p99:.0} ms, and the alarm goes off at {MAX_P99:.0} ms")),
+            .then(|| format!("the p99 is {p99:.0} ms, and the alarm's limit is {MAX_P99:.0} ms")),
         (cpu > MAX_FUNCTION_CPU).then(|| {
             format!("a request takes {cpu:.2} ms of CPU, more than {MAX_FUNCTION_CPU:.2} ms")
         }),

@@ -1,5 +1,5 @@
 //! The service under load: `cargo xtask local` in a separate process, so that its CPU time excludes
-//! that of the clients.
+//! the CPU time of the clients.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -57,7 +57,7 @@ impl Stack {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            // Ctrl-C ends this command, which then stops the service.
+            // In its own process group, the service gets no Ctrl-C: this command stops it.
             .process_group(0)
             .kill_on_drop(true)
             .spawn()
@@ -87,8 +87,8 @@ impl Stack {
     }
 }
 
-/// Prints the service's output without its two lines for each request: the function's log line,
-/// unless its level is ERROR, and the gateway's line.
+/// Prints the service's output without the gateway's line for each request, and without log lines
+/// of the functions, unless the level is ERROR.
 async fn print_errors(stderr: impl AsyncRead + Unpin) {
     let mut lines = BufReader::new(stderr).lines();
     while let Ok(Some(line)) = lines.next_line().await {
