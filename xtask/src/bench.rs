@@ -18,7 +18,7 @@ pub enum BenchCommand {
 #[command(
     args_conflicts_with_subcommands = true,
     after_help = "\
-A missed target is reported and does not fail: times depend on the machine. The benchmarks
+A missed target is reported, but is not a failure: times depend on the machine. The benchmarks
 require Linux, and the instruction counts require valgrind. The first run compiles for minutes."
 )]
 pub struct BenchArgs {
@@ -56,16 +56,15 @@ pub enum BenchSubcommand {
     Instructions(InstructionsArgs),
     /// Measure throughput, latency, errors, memory and rate limits under minutes of traffic
     ///
-    /// Sends requests through the local gateway. Fails if a response is neither 200 nor a 429
-    /// to the key with the limit, if the p99 latency or the CPU time per request is over the
-    /// printed target, if the rate limit is not exact in each minute, or if a process grows, exits
-    /// or is replaced.
+    /// Sends requests through the local gateway. Fails if a request fails, or if the rate limit is not
+    /// exact. Also fails if the p99 latency or the CPU time per request is over the printed target, or
+    /// if a process grows, exits or is replaced.
     Load(LoadArgs),
 }
 
 #[derive(Debug, clap::Args)]
 pub struct InstructionsArgs {
-    /// Write the counts of optimised and unoptimised code to the committed file
+    /// Write the counts of optimised and unoptimised code to tests/instructions.json
     #[arg(long)]
     pub accept: bool,
     /// Count the instructions of unoptimised code, which the tests have compiled already
@@ -81,11 +80,10 @@ pub struct LoadArgs {
     /// Duration of the measurement, at least 10s; a warm-up of 10 s precedes it
     #[arg(long, value_name = "DURATION", default_value = "3m", value_parser = run_duration)]
     pub duration: Duration,
-    /// Clients that send the next request after each response; four of them share one key and
-    /// reach its limit
+    /// Concurrent clients; four of them share one key and exceed its limit
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(5..=1_000))]
     pub clients: u32,
-    /// Keys of the other clients, chosen at random
+    /// Keys of which the other clients choose one for each request
     #[arg(long, value_name = "N", default_value_t = 3_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub keys: u32,
     /// Processes of the API function

@@ -54,7 +54,7 @@ pub(crate) const WORKSPACE: &[&str] = if cfg!(target_os = "linux") {
 /// Returns a cargo command in the workspace's root, without credentials.
 ///
 /// The variables that an outer `cargo run` or `cargo test` sets for its own process are
-/// removed: some build scripts (ring's, for one) watch them and would run again each time.
+/// removed: some build scripts, such as ring's, watch them and would run again each time.
 pub fn command() -> Command {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let mut command = child::command(cargo);
@@ -68,7 +68,7 @@ pub fn command() -> Command {
             command.env_remove(&name);
         }
     }
-    // What this command starts must not use the binaries of an outer test run, which may be old.
+    // The started process must not use the binaries of an outer test run, which may be old.
     command.env_remove(prebuilt::RUN);
     // Only the pipeline compiles a commit into the binaries. It calls cargo without this function.
     command.env_remove("XTASK_COMMIT");
@@ -127,9 +127,8 @@ pub fn target_dir() -> anyhow::Result<&'static Path> {
     Ok(TARGET.get_or_init(|| PathBuf::from(path)))
 }
 
-/// Returns the folder of this checkout's zips and templates. This is cargo's target directory, or a
-/// folder in it if the target directory is outside the checkout, because other checkouts may use the
-/// same target directory.
+/// Returns the folder of this checkout's zips and templates: cargo's target directory if it is in the
+/// checkout. Checkouts may share a target directory outside, so each one has its own folder there.
 ///
 /// # Errors
 ///
@@ -174,7 +173,6 @@ pub(crate) fn build_optimised(
     build(command, packages, Profile::Release)
 }
 
-/// Returns the Rust target of functions.
 pub const fn target(architecture: Architecture) -> &'static str {
     match architecture {
         Architecture::Arm64 => "aarch64-unknown-linux-gnu",
@@ -218,7 +216,7 @@ fn build(
     let binaries = execute(command, packages)?;
     if is_shared && profile != Profile::Release {
         let folder = output_dir()?.join(profile.name());
-        return keep(&binaries, &folder)
+        return link_binaries(&binaries, &folder)
             .with_context(|| format!("linking the binaries into the folder {}", folder.display()));
     }
     Ok(binaries)
@@ -272,7 +270,7 @@ pub fn refuse_prebuilt(packages: &[&str], option: &str) -> Result<(), Failure> {
 
 /// Links binaries into a folder of this checkout. In cargo's own folder, the next build of another
 /// checkout would replace them, even while they run.
-fn keep(binaries: &[PathBuf], folder: &Path) -> io::Result<Vec<PathBuf>> {
+fn link_binaries(binaries: &[PathBuf], folder: &Path) -> io::Result<Vec<PathBuf>> {
     fs::create_dir_all(folder)?;
     let link = |binary: &PathBuf| {
         let kept = folder.join(binary.file_name().unwrap_or_default());
@@ -333,15 +331,15 @@ mod tests {
     }
 
     #[test]
-    fn a_binary_that_is_kept_survives_the_next_build() {
+    fn a_linked_binary_survives_the_next_build() {
         let place = tempfile::tempdir().expect("a folder");
         let built = place.path().join("api");
-        let folder = place.path().join("kept");
+        let folder = place.path().join("linked");
         for bytes in ["first", "second"] {
             fs::write(&built, bytes).expect("a binary");
-            let kept = keep(std::slice::from_ref(&built), &folder).expect("a link");
+            let linked = link_binaries(std::slice::from_ref(&built), &folder).expect("a link");
             fs::remove_file(&built).expect("cargo removes before it writes");
-            let read = kept
+            let read = linked
                 .iter()
                 .map(fs::read_to_string)
                 .collect::<Result<Vec<_>, _>>();

@@ -1,4 +1,4 @@
-//! Child processes, which get no credentials of this process.
+//! Commands for child processes, without the credentials of this process.
 
 use std::ffi::OsStr;
 use std::process::Command;

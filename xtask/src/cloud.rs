@@ -1,4 +1,4 @@
-//! The arguments of the commands that `xtask/cloud` runs: those that call AWS.
+//! The arguments of the commands that call AWS, which `xtask/cloud` runs.
 
 use std::ffi::OsStr;
 use std::num::NonZeroU32;
@@ -40,12 +40,12 @@ pub enum CloudCommand {
     Diff(diff::DiffArgs),
     /// Roll a function back to an earlier version
     ///
-    /// Stops the CodeDeploy deployment that is in progress, or else moves all traffic to the
-    /// earlier version at once.
+    /// Stops a CodeDeploy deployment in progress. Without one, moves all traffic to the earlier
+    /// version at once.
     Rollback(RollbackArgs),
     /// Show the recorded deployments of an environment, the newest first
     ///
-    /// Shows the time, outcome, duration, versions, commit, deployer and origin of each one.
+    /// Shows the time, outcome, duration, versions, commit, deployer and origin of each deployment.
     History(HistoryArgs),
     /// Show an environment's status
     ///
@@ -154,19 +154,19 @@ pub struct PlanningArgs {
     /// Action if the stack has drifted [default: ask]
     #[arg(long, help_heading = PLAN_OPTIONS, value_enum, value_name = "ACTION")]
     pub on_drift: Option<OnDrift>,
-    /// After a rollback, first set the template to the live version, which moves no traffic
+    /// After a rollback, first set the template to the live version
     #[arg(long, help_heading = PLAN_OPTIONS)]
     pub realign: bool,
     /// Allow the replacement or deletion of a table, with its data
     #[arg(long, help_heading = PLAN_OPTIONS)]
     pub allow_table_replacement: bool,
-    /// Delete a stack whose creation failed, and create it again
+    /// Delete a stack whose creation or deletion failed, and create it again
     #[arg(long, help_heading = PLAN_OPTIONS)]
     pub replace_failed_stack: bool,
     /// Shift traffic although an alarm is in state ALARM; alarms do not roll this deploy back
     #[arg(long, help_heading = PLAN_OPTIONS)]
     pub ignore_alarms: bool,
-    /// Deploy through the CloudFormation service role of `cargo xtask pipeline`; the stack keeps it
+    /// Deploy through the CloudFormation service role of `cargo xtask pipeline`; the stack keeps the role
     #[arg(long, help_heading = PLAN_OPTIONS)]
     pub service_role: bool,
     /// Skip the tests
@@ -332,8 +332,8 @@ pub enum PipelineCommand {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Run the command once for each environment, with administrator credentials for the account and
-region that the environment is deployed to. GitHub shows the two ids:
+Run the command once for each environment, in the environment's region, with an administrator's
+credentials of the environment's account. GitHub shows the two ids:
 
   gh api repos/OWNER/NAME --jq '{owner: .owner.id, repository: .id}'
 
@@ -363,7 +363,6 @@ pub struct PipelineDeployArgs {
 }
 
 impl PipelineDeployArgs {
-    /// Returns the repository with its ids.
     pub fn repository(&self) -> Repository {
         Repository::new(self.repository.clone(), self.owner_id, self.repository_id)
     }
@@ -426,7 +425,6 @@ pub enum KeysCommand {
     Delete(KeysDeleteArgs),
 }
 
-/// The environment of the keys' table, and the format of the output.
 #[derive(Debug, Args)]
 pub struct KeysTableArgs {
     /// Environment
@@ -454,7 +452,6 @@ pub struct KeysCreateArgs {
     pub table: KeysTableArgs,
 }
 
-/// The arguments of `show`, `disable` and `enable`.
 #[derive(Debug, Args)]
 pub struct KeysKeyArgs {
     /// Public part of the key: the 12 characters after `cw_`
@@ -470,7 +467,7 @@ Exit codes: 0 restored or nothing to restore; 1 failed; 2 usage error; 3 decline
 pub struct KeysRestoreArgs {
     #[command(flatten)]
     pub table: KeysTableArgs,
-    /// Time before the loss, such as 2026-01-15T10:00:00Z
+    /// Time before the keys were lost, such as 2026-01-15T10:00:00Z
     #[arg(long, value_name = "TIME")]
     pub from_time: String,
     /// Key to restore; repeatable [default: every key that is missing]
@@ -497,7 +494,7 @@ pub struct KeysRotateArgs {
     /// Time until the old key expires; an earlier expiry of the old key stays
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "24h")]
     pub keep_old: Duration,
-    /// Lifetime of the new key, such as 90days [default: the old key's, from creation to expiry]
+    /// Lifetime of the new key, such as 90days [default: the lifetime of the old key]
     #[arg(long, value_name = "DURATION", value_parser = lifetime)]
     pub expires_in: Option<Duration>,
 }
@@ -521,7 +518,6 @@ fn commit(text: &str) -> Result<String, String> {
     }
 }
 
-/// Parses the number of requests per minute of a key.
 fn rate_limit(text: &str) -> Result<NonZeroU32, String> {
     let most = contract::MAX_REQUESTS_PER_MINUTE;
     match text.parse() {

@@ -1,4 +1,4 @@
-//! The commit that this command line was built from.
+//! The commit from which this program was built.
 
 use std::fmt;
 use std::path::Path;
@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{git, output, workspace};
 
-/// The commit that the pipeline compiles into the command line. It compiles from a clean checkout, for
-/// jobs that have none.
+/// The commit that the pipeline compiles into the binary. The pipeline compiles a clean checkout, and
+/// runs the binary in jobs that have no checkout.
 const COMPILED_IN: Option<&str> = option_env!("XTASK_COMMIT");
 const COMPILED_IN_SUBJECT: Option<&str> = option_env!("XTASK_SUBJECT");
 
@@ -26,7 +26,7 @@ pub struct Commit {
 }
 
 impl Commit {
-    /// Reads the commit. Prints the commit, or the reason why it is unknown.
+    /// Reads and prints the commit, or prints the reason why the commit is unknown.
     pub fn find() -> Option<Self> {
         let commit = Self::read();
         let text = match &commit {
@@ -37,10 +37,8 @@ impl Commit {
         commit.ok()
     }
 
-    /// Reads the commit that this command line was built from.
-    ///
-    /// Without a compiled-in commit, git reads the checkout, which `cargo xtask` has just compiled.
-    /// A build script would not see changes after an earlier build.
+    /// Returns the compiled-in commit. Without one, git reads the commit of the checkout, which
+    /// `cargo xtask` has just compiled. A build script would miss changes after an earlier build.
     ///
     /// # Errors
     ///

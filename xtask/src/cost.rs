@@ -11,7 +11,7 @@ use crate::{output, render};
 
 #[derive(Debug, clap::Args)]
 pub struct CostArgs {
-    /// Environment whose service stack's cost to compute
+    /// Environment to compute the cost of
     #[arg(long = "env", value_parser = environment())]
     environment: Environment,
     /// Requests of watches, such as 1M/day, 250k/month or 10/s
@@ -83,9 +83,9 @@ mod tests {
         let alarms = "CloudWatch      metrics of alarms              0.1      20.000      2.00      20.000      2.00";
         assert!(lines.contains(&alarms), "{table}");
         assert!(!table.contains("arm64"), "{table}");
-        let cell = |line: &str, at: usize| -> f64 {
+        let cell = |line: &str, from_end: usize| -> f64 {
             let cells: Vec<&str> = line.split_whitespace().collect();
-            cells[cells.len() - at].parse().expect("a number")
+            cells[cells.len() - from_end].parse().expect("a number")
         };
         let total = lines[lines.len() - 1];
         let rows = &lines[2..lines.len() - 1];

@@ -1,4 +1,4 @@
-//! `cargo xtask doctor`: reports installed and missing programs, before any compile.
+//! `cargo xtask doctor`: reports installed and missing programs.
 
 use std::fs;
 
@@ -42,7 +42,7 @@ pub fn run(_args: &DoctorArgs) -> anyhow::Result<()> {
     let host = Host::current();
     let (mut checks, mut is_zig_required) = (Vec::new(), false);
     for architecture in [Architecture::X86_64, Architecture::Arm64] {
-        let (check, linker) = target(host, architecture)?;
+        let (check, linker) = check_target(host, architecture)?;
         is_zig_required |= check.is_required && linker == Linker::Zig;
         checks.push(check);
     }
@@ -50,7 +50,7 @@ pub fn run(_args: &DoctorArgs) -> anyhow::Result<()> {
         if check.name == tools::RUSTC.name {
             check.version = check.version.map(|version| mark_unpinned(version, &pinned));
         }
-        // zig comes from PyPI.
+        // Python installs zig.
         check.is_required |= is_zig_required && check.name == tools::PYTHON.name;
         checks.push(check);
     }
@@ -69,7 +69,7 @@ pub fn run(_args: &DoctorArgs) -> anyhow::Result<()> {
         "build, test or deploy would fail without {missing}"
     ));
     Err(failure
-        .hint("run the commands after `install:` in their lines")
+        .hint("run the command after `install:` in the line of each missing program")
         .into())
 }
 
@@ -84,7 +84,7 @@ fn line(check: &Check) -> String {
 }
 
 /// Checks the standard library for functions of an architecture, and chooses the functions' linker.
-fn target(host: Host, architecture: Architecture) -> Result<(Check, Linker), Failure> {
+fn check_target(host: Host, architecture: Architecture) -> Result<(Check, Linker), Failure> {
     let target = cargo::target(architecture);
     let linker = host.linker(architecture)?;
     let check = Check {

@@ -7,8 +7,8 @@ use anyhow::Context as _;
 
 use crate::cargo::{self, Profile};
 
-/// Builds `package` and replaces this process with its binary, which keeps the arguments and the
-/// credentials of this process. Signals and the exit code need no forwarding.
+/// Builds `package` and replaces this process with its binary. The binary gets the arguments and the
+/// credentials of this process, and its signals and exit code need no forwarding.
 pub fn exec(package: &str, profile: Profile) -> anyhow::Result<()> {
     let binaries = cargo::build_binaries(&[package], profile)?;
     let binary = binaries.first().context("cargo built no binary")?;

@@ -14,7 +14,7 @@ pub enum Exit {
     Usage = 2,
     /// The operator declined, or there is no terminal for the question.
     Declined = 3,
-    /// The deploy failed, and CloudFormation restored the previous state.
+    /// The deploy failed, and the previous version serves again.
     RolledBack = 4,
     /// There are differences. Only with `--detailed-exitcode`.
     DifferencesFound = 5,
@@ -78,7 +78,7 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// Returns the exit code of an error: 1 unless a [`Failure`] in it has another.
+/// Returns the exit code of the [`Failure`] in an error, or 1 if the error has none.
 pub fn exit_of(error: &anyhow::Error) -> Exit {
     error
         .downcast_ref::<Failure>()
@@ -93,7 +93,6 @@ pub fn print(error: &anyhow::Error) {
     }
 }
 
-/// Prints an error, and returns the exit code of the process.
 pub fn report_error(error: &anyhow::Error) -> ExitCode {
     print(error);
     ExitCode::from(exit_of(error).code())

@@ -1,7 +1,7 @@
 //! A rendered template as a Mermaid flowchart.
 //!
-//! An arrow is a permission of a role, a permission on a function, or a reference. The picture is
-//! grouped by what a request and an update reach along the arrows.
+//! An arrow is a permission of a role, a permission on a function, or a reference. The nodes are
+//! grouped by whether a request or an update reaches them along the arrows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -16,7 +16,7 @@ const APP: &str = "app";
 /// The node of the price providers, which no template has: the update function calls them.
 const PROVIDERS: &str = "providers";
 
-/// Types that are drawn as a part of another resource, with the property that refers to it.
+/// Types that are drawn as a part of another resource, with the property that refers to that resource.
 const PARTS: [(&str, &str); 10] = [
     ("AWS::ApiGatewayV2::ApiMapping", "ApiId"),
     ("AWS::ApiGatewayV2::Integration", "ApiId"),
@@ -31,21 +31,18 @@ const PARTS: [(&str, &str); 10] = [
 ];
 
 const ROLE: &str = "AWS::IAM::Role";
-/// Types without a node. A role becomes arrows from its owner to the resources in its policies.
+/// Types without a node. A role becomes arrows from its users to the resources in its policies.
 const HIDDEN: [&str; 2] = [ROLE, "AWS::Logs::LogGroup"];
 /// The prefix of the types of alarms and dashboards. They share one node, because they refer to almost
 /// every resource.
 const MONITORING: &str = "AWS::CloudWatch::";
-/// The node of the alarms and dashboards.
 const ALARMS: &str = "alarms";
 
-/// Arrows between two nodes, with the verbs of each.
+/// The verbs of each arrow, by the arrow's first and last node.
 type Arrows<'a> = BTreeMap<(&'a str, &'a str), BTreeSet<&'static str>>;
 
-/// The resources of a template.
 struct Picture<'a>(&'a Map<String, Value>);
 
-/// Returns the flowchart of a template.
 pub(crate) fn mermaid(template: &RenderedTemplate) -> String {
     let none = Map::new();
     let resources = template.as_value()["Resources"].as_object();
@@ -91,10 +88,10 @@ impl<'a> Picture<'a> {
             match kind(resource) {
                 ROLE => {
                     for statement in statements(properties) {
-                        for owner in self.owners(id) {
+                        for user in self.users(id) {
                             for to in self.nodes(&statement["Resource"]) {
                                 for verb in verbs(&statement["Action"]) {
-                                    add(owner, to, Some(verb));
+                                    add(user, to, Some(verb));
                                 }
                             }
                         }
@@ -135,10 +132,10 @@ impl<'a> Picture<'a> {
     }
 
     /// Lists the nodes that use a role.
-    fn owners(&self, role: &str) -> BTreeSet<&'a str> {
+    fn users(&self, role: &str) -> BTreeSet<&'a str> {
         let uses = |resource: &Value| targets(&resource["Properties"]).any(|id| id == role);
-        let owners = self.0.iter().filter(|(_, resource)| uses(resource));
-        owners.filter_map(|(id, _)| self.node(id)).collect()
+        let users = self.0.iter().filter(|(_, resource)| uses(resource));
+        users.filter_map(|(id, _)| self.node(id)).collect()
     }
 
     fn write(&self, arrows: &Arrows<'a>) -> String {
@@ -149,7 +146,7 @@ impl<'a> Picture<'a> {
         };
         let requested = reached(arrows, |from, _| from == APP);
         let is_schedule = |resource: &Value| kind(resource) == "AWS::Scheduler::Schedule";
-        // The probe is scheduled too, and reaches no provider.
+        // The schedules of the update. The probe's schedule reaches no provider.
         let schedules: BTreeSet<&str> = nodes
             .iter()
             .copied()
@@ -164,13 +161,14 @@ impl<'a> Picture<'a> {
             )
         };
         let mut text = format!("flowchart TB\n  {APP}([watch app])\n");
-        for (name, title, touched) in [
+        // `reached_by`: whether a request, and whether an update, reaches the nodes of the group.
+        for (name, title, reached_by) in [
             ("request", "a request", (true, false)),
             ("both", "a request and an update", (true, true)),
             ("update", "an update", (false, true)),
             ("operation", "rollout and monitoring", (false, false)),
         ] {
-            let mut members = nodes.iter().filter(|id| group(id) == touched).peekable();
+            let mut members = nodes.iter().filter(|id| group(id) == reached_by).peekable();
             if members.peek().is_none() {
                 continue;
             }

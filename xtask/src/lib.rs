@@ -1,9 +1,9 @@
-//! The library of `cargo xtask`: the arguments of every command, and the light commands.
+//! The library of `cargo xtask`: the arguments of every command, and the commands that need few
+//! dependencies.
 //!
-//! The light commands run in this crate. The other commands are in groups, such as
-//! [`cloud::CloudCommand`]. Each group has a separate crate, which is built when one of its commands
-//! is typed, and which parses only that group ([`start`]). So `--help` builds nothing, and
-//! `cargo xtask render` compiles in seconds.
+//! The other commands are in groups, such as [`cloud::CloudCommand`]. Each group has its own crate.
+//! The crate's binary is built when the operator runs a command of the group, and parses only the
+//! group's commands ([`start`]). So `--help` and `cargo xtask render` compile in seconds.
 
 use std::process::ExitCode;
 
@@ -46,7 +46,7 @@ pub mod tools;
 pub mod validate;
 pub mod workspace;
 
-/// The command line of one binary, which has the commands `C`.
+/// The command line of a binary with the commands `C`.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", about, version)]
 pub struct Cli<C: Subcommand> {
@@ -66,7 +66,6 @@ pub fn start<C: Subcommand>(run: impl FnOnce(C) -> anyhow::Result<ExitCode>) -> 
         .unwrap_or_else(|error| failure::report_error(&error))
 }
 
-/// Prints the version and the commit.
 fn show_version() -> anyhow::Result<ExitCode> {
     let commit = match Commit::read() {
         Ok(commit) => commit.to_string(),

@@ -21,11 +21,12 @@ pub const VARIABLE: &str = "XTASK_LINKER";
 pub const AMAZON_LINUX_2023: Glibc = Glibc(2, 34);
 
 /// The newest glibc that is known to be suitable: functions that are linked against it need no
-/// symbol that Amazon Linux 2023 lacks. It is the glibc of Debian 12. The headers of 2.38 redirect
+/// symbol that Amazon Linux 2023 lacks. Debian 12 has this version. The headers of glibc 2.38 redirect
 /// `strtol` to such a symbol (<https://sourceware.org/glibc/wiki/Release/2.38>).
 const NEWEST_NATIVE: Glibc = Glibc(2, 36);
 
-/// cargo-zigbuild with zig, which need no other linker and no C library of the target.
+/// The name of cargo-zigbuild in `tests/requirements`. It links with zig, which needs no C library of
+/// the target.
 const ZIGBUILD: &str = "cargo-zigbuild";
 
 /// A version of the GNU C library.
@@ -111,7 +112,6 @@ impl Host {
         }
     }
 
-    /// Describes the linker of the functions.
     pub fn describe(&self, linker: Linker) -> String {
         match (linker, self.glibc) {
             (Linker::Native, Some(glibc)) => format!("linked natively, {glibc}"),
@@ -126,8 +126,8 @@ pub fn runs_functions() -> bool {
     Host::current().runs(Environment::Prod.settings().architecture)
 }
 
-/// Builds optimised binaries for Lambda. They contain no path of this machine, so that the folder
-/// of the build does not change them. The linker and the system of the build do.
+/// Builds optimised binaries for Lambda. They contain no path of this machine, so they do not depend
+/// on the folder of the build. They depend on the linker and on the system of the build.
 ///
 /// # Errors
 ///
@@ -232,12 +232,13 @@ mod tests {
     }
 
     #[test]
-    fn every_other_system_links_by_zig() {
+    fn macos_and_an_unsuitable_linux_link_by_zig() {
         for (os, arch, glibc) in [
             ("macos", "x86_64", None),
             ("macos", "aarch64", None),
-            // Alpine Linux, and Ubuntu 24.04.
+            // Alpine Linux.
             ("linux", "x86_64", None),
+            // Ubuntu 24.04.
             ("linux", "x86_64", Some(Glibc(2, 39))),
             ("linux", "riscv64", Some(Glibc(2, 36))),
         ] {

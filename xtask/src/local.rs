@@ -15,8 +15,8 @@ pub enum LocalCommand {
     ///
     /// Runs the rendered stack with the functions' real binaries, an in-process table and a
     /// built-in price feed; prints a URL, an API key and curl commands. A new table begins with
-    /// made-up prices and rates of the last week, so that charts have points; with --live,
-    /// --external-api-url or --table-endpoint it does not.
+    /// made-up prices and rates of the last week, so that charts have points. With --live,
+    /// --external-api-url or --table-endpoint, there are no made-up values.
     Local(LocalArgs),
     /// Invoke a function once with one event on this machine
     Invoke(InvokeArgs),
@@ -33,8 +33,8 @@ pub struct LocalArgs {
     /// Port of the API; 0 for a free one
     #[arg(long, default_value_t = 3000)]
     pub port: u16,
-    /// Address of this machine to listen on, so that a phone or a watch reaches the API; 0.0.0.0
-    /// or :: for all of them
+    /// Address of this machine to listen on; 0.0.0.0 or :: for all addresses, so that a phone or a
+    /// watch reaches the API
     #[arg(long, value_name = "ADDRESS", default_value_t = Ipv4Addr::LOCALHOST.into())]
     pub host: IpAddr,
     /// Serve HTTPS with a certificate that is made for the run
@@ -60,8 +60,7 @@ pub struct LocalArgs {
     /// Directory to keep the table in [default: in memory]
     #[arg(long, value_name = "DIR")]
     pub persist: Option<PathBuf>,
-    /// URL of a DynamoDB endpoint to use instead of a new table, such as that of another local
-    /// stack or of a proxy that injects failures
+    /// URL of a DynamoDB endpoint to use instead of a new table, such as another local stack's
     #[arg(long, value_name = "URL", value_parser = http_url, conflicts_with = "persist")]
     pub table_endpoint: Option<String>,
     /// Override an environment variable of the functions; repeatable
@@ -173,7 +172,7 @@ pub enum FeedFault {
     InvalidJson,
     /// 200 with truncated JSON
     BrokenJson,
-    /// Prices of one hour ago; of both providers' prices, the newer ones are stored
+    /// Prices of one hour ago; the newer price of each coin from both providers is stored
     OldPrices,
     /// Every second coin is missing and keeps its stored price; the second provider is not called
     HalfAnswer,

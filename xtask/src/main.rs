@@ -1,4 +1,5 @@
-//! `cargo xtask`: runs the light commands, and replaces itself with a binary for the others.
+//! `cargo xtask`: runs the commands of the library, and replaces itself with another binary for the
+//! others.
 
 use std::process::ExitCode;
 
@@ -13,7 +14,7 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
-    // With --against, `diff` is the only command of its group that does not call AWS.
+    // `diff --against` does not call AWS, so it does not need the binary of its group.
     if let Command::Cloud(CloudCommand::Diff(args)) = &command
         && let Some(revision) = &args.against
     {

@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn none_turns_the_second_provider_off() {
+    fn the_second_url_may_be_the_word_none() {
         assert_eq!(http_url_or_none("none").as_deref(), Ok("none"));
         assert_eq!(
             http_url_or_none("http://host/").as_deref(),

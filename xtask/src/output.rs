@@ -1,5 +1,5 @@
-//! Prints and escapes all output of a command, so that text from AWS or from the table can neither
-//! control a terminal nor send a command to GitHub Actions.
+//! Prints and escapes all output of a command. Text from AWS or from the table must not control a
+//! terminal or send a command to GitHub Actions.
 
 #![expect(
     clippy::disallowed_methods,
@@ -105,7 +105,6 @@ fn has_no_reader(error: &std::io::Error) -> bool {
         || (error.raw_os_error() == Some(EIO) && is_character_device() == Some(true))
 }
 
-/// Prints one value as one line of JSON.
 pub fn json_line(value: &impl Serialize) -> anyhow::Result<()> {
     text(&to_json_line(value)?)
 }

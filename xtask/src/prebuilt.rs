@@ -1,10 +1,10 @@
 //! Binaries that a running `cargo xtask test` has built.
 //!
-//! The tests run hundreds of commands. Without this module each of them would call cargo to
-//! check its binaries, which takes a quarter of a second of CPU time.
+//! The tests run hundreds of commands. Without this module, each command would call cargo to check
+//! its binaries, which takes a quarter of a second of CPU time.
 //!
-//! A test run has a directory with links to its binaries and a file that it keeps locked. A
-//! variable that stays in a shell after the run is therefore ignored: otherwise
+//! The variable [`RUN`] names the directory of a test run, with links to the binaries and a locked
+//! file. After the test run, the file is not locked and the variable is ignored. Otherwise,
 //! `cargo xtask deploy` could ship old binaries.
 
 use std::fs::{self, File, TryLockError};
@@ -33,7 +33,7 @@ pub(crate) const fn for_lambda(architecture: Architecture) -> &'static str {
     }
 }
 
-/// A test run, which ends when it is dropped.
+/// A test run, which ends when this value is dropped.
 pub(crate) struct TestRun {
     directory: PathBuf,
     _lock: File,
@@ -123,7 +123,7 @@ mod tests {
         assert_eq!(find_in(&dev, &["api", "verify"]), None);
         assert_eq!(find_in(&directory.join("lambda-arm64"), &["api"]), None);
         assert!(is_running(&directory));
-        assert!(is_running(&directory), "for every command");
+        assert!(is_running(&directory), "the first call keeps no lock");
         drop(run);
         assert!(!directory.exists());
         assert!(!is_running(&directory));

@@ -1,5 +1,5 @@
-//! Tools from `PyPI`, pinned in `tests/requirements`. Each has its own virtual environment in the
-//! target directory.
+//! Tools from `PyPI`, pinned in `tests/requirements`. Each tool has its own virtual environment in
+//! the target directory.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -49,7 +49,7 @@ fn environment(name: &str) -> anyhow::Result<VirtualEnvironment> {
             .with_context(|| format!("creating the folder {}", parent.display()))?;
     }
     // The lock is held until the function returns. The tests run in several processes, and the
-    // first one installs the tool for all.
+    // first process installs the tool for all.
     let lock = environment.folder.with_extension("lock");
     let lock = File::create(&lock).with_context(|| format!("creating {}", lock.display()))?;
     lock.lock().context("locking the tools' folder")?;
@@ -59,7 +59,7 @@ fn environment(name: &str) -> anyhow::Result<VirtualEnvironment> {
     Ok(environment)
 }
 
-/// A tool's virtual environment, which may not exist yet. Changed requirements get a new one.
+/// A tool's virtual environment, which may not exist yet. Changed requirements get another folder.
 struct VirtualEnvironment {
     requirements: PathBuf,
     folder: PathBuf,
@@ -80,8 +80,8 @@ impl VirtualEnvironment {
         })
     }
 
-    /// Returns true if everything is installed and the interpreter, which is a link, still
-    /// exists: an upgrade may have removed the Python behind it.
+    /// Returns true if the installation was completed and the interpreter exists. The interpreter is a
+    /// link, whose target an upgrade of Python may have removed.
     fn is_complete(&self) -> bool {
         self.folder.join(COMPLETE).exists() && self.interpreter().exists()
     }

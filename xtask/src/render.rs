@@ -57,7 +57,7 @@ impl Format {
     }
 }
 
-/// A rendered template. Its name is that of its snapshot and its file, such as `dev`, `artifacts-dev`
+/// A rendered template. Its snapshot and its file have the same name, such as `dev`, `artifacts-dev`
 /// or `identity-provider`.
 #[derive(Debug)]
 pub struct NamedTemplate {
@@ -68,7 +68,7 @@ pub struct NamedTemplate {
 /// The account and region in the snapshots: the account id of AWS's examples.
 const SNAPSHOT_ACCOUNT_ID: &str = "111122223333";
 const SNAPSHOT_REGION: &str = "us-east-1";
-/// The repository in the snapshots, with the ids of its owner and itself: GitHub's example.
+/// The repository in the snapshots, which is GitHub's example: its name, its owner's id and its id.
 const SNAPSHOT_REPOSITORY: (&str, &str, &str) = ("octo-org/octo-repo", "123456", "456789");
 
 impl NamedTemplate {
@@ -79,7 +79,6 @@ impl NamedTemplate {
     }
 }
 
-/// Renders the service stack of one environment.
 pub fn service(environment: Environment, artifacts: &Artifacts) -> anyhow::Result<NamedTemplate> {
     let stack = stack::service(&environment.settings(), artifacts);
     NamedTemplate::render(environment.to_string(), stack)

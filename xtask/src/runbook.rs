@@ -27,7 +27,7 @@ pub(crate) fn table(template: &Value) -> String {
             .collect()
     };
     let paging = named_by("AWS::CloudWatch::CompositeAlarm", "/Properties/AlarmRule");
-    let judging = named_by(
+    let stopping = named_by(
         "AWS::CodeDeploy::DeploymentGroup",
         "/Properties/AlarmConfiguration",
     );
@@ -35,8 +35,8 @@ pub(crate) fn table(template: &Value) -> String {
         let description = alarm["Properties"]["AlarmDescription"].as_str();
         let description = description.unwrap_or_default();
         let (condition, section) = description.split_once(RUNBOOK).unwrap_or((description, ""));
-        let word = |ids: &BTreeSet<String>| if ids.contains(id) { "yes" } else { "no" };
-        let (pages, stops) = (word(&paging), word(&judging));
+        let yes_or_no = |ids: &BTreeSet<String>| if ids.contains(id) { "yes" } else { "no" };
+        let (pages, stops) = (yes_or_no(&paging), yes_or_no(&stopping));
         // Writing to a String cannot fail.
         let _ = writeln!(
             table,

@@ -20,8 +20,8 @@ pub(crate) fn tables(services: &[RenderedTemplate]) -> [(&'static str, String); 
     ]
 }
 
-/// Returns the head of a table with a column for each environment.
-fn with_head(first: &str) -> String {
+/// Returns the head of a table: the first column, and one for each environment.
+fn table_head(first: &str) -> String {
     let names = Environment::ALL.map(Environment::name).join(" | ");
     format!("| {first} | {names} |\n|---|---:|---:|---:|\n")
 }
@@ -40,15 +40,16 @@ fn add_row(table: &mut String, name: &str, dollars: impl Iterator<Item = f64>) {
 /// Returns the dollars of a month without requests, by service.
 fn idle(stacks: &[Stack]) -> String {
     let bills: Vec<Bill> = stacks.iter().map(|stack| stack.month(0.0)).collect();
-    let mut table = with_head("service");
-    for same in PRICES.chunk_by(|one, next| one.service == next.service) {
-        let of = |bill: &Bill| {
-            same.iter()
+    let mut table = table_head("service");
+    for of_service in PRICES.chunk_by(|one, next| one.service == next.service) {
+        let dollars = |bill: &Bill| {
+            of_service
+                .iter()
                 .map(|price| bill.dollars(price.item))
                 .sum::<f64>()
         };
-        if bills.iter().any(|bill| of(bill) > 0.0) {
-            add_row(&mut table, same[0].service, bills.iter().map(of));
+        if bills.iter().any(|bill| dollars(bill) > 0.0) {
+            add_row(&mut table, of_service[0].service, bills.iter().map(dollars));
         }
     }
     add_row(&mut table, "total", bills.iter().map(Bill::total));
@@ -57,7 +58,7 @@ fn idle(stacks: &[Stack]) -> String {
 
 /// Returns the dollars of a month with different numbers of requests.
 fn load(stacks: &[Stack]) -> String {
-    let mut table = with_head("requests");
+    let mut table = table_head("requests");
     for load in [
         "1M/month", "1/s", "10/s", "100/s", "1k/s", "10k/s", "100k/s",
     ] {

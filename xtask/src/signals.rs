@@ -12,7 +12,7 @@ pub fn ignores_hangup() -> bool {
     mask.is_some_and(|mask| is_ignored(&mask, 1))
 }
 
-/// Returns `SigIgn` of a status file
+/// Returns the mask of ignored signals in a `/proc/PID/status` file
 /// (<https://man7.org/linux/man-pages/man5/proc_pid_status.5.html>).
 fn mask_of_status(status: &str) -> Option<String> {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
@@ -37,6 +37,7 @@ mod tests {
 
     #[test]
     fn an_ignored_signal_is_a_bit_of_the_mask() {
+        // SIGHUP is the lowest bit: 7 contains it, and 6 does not.
         for (mask, expected) in [
             ("\t0000000000001007", true),
             (" 1001 ", true),

@@ -9,7 +9,6 @@ use similar::TextDiff;
 
 use crate::workspace;
 
-/// Returns the path of a template's snapshot.
 pub fn path(name: &str) -> PathBuf {
     workspace::root()
         .join("tests/snapshots")
@@ -37,12 +36,12 @@ pub fn difference(name: &str, rendered: &str) -> anyhow::Result<Option<String>> 
 /// lacks it.
 pub fn line_of(name: &str, key: &str) -> anyhow::Result<usize> {
     let snapshot = read(name)?;
-    let is_of = |line: &str| {
+    let is_start = |line: &str| {
         let text = line.strip_prefix("  ").unwrap_or(line);
         text.strip_prefix(key)
             .is_some_and(|rest| rest.starts_with(':'))
     };
-    Ok(snapshot.lines().position(is_of).map_or(1, |at| at + 1))
+    Ok(snapshot.lines().position(is_start).map_or(1, |at| at + 1))
 }
 
 /// Returns the number of lines above the template in its snapshot.
@@ -74,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_header_of_a_snapshot_is_not_part_of_it() {
+    fn the_contents_of_a_snapshot_exclude_its_header() {
         assert_eq!(contents("---\nsource: a\n---\nb: 1\n"), "b: 1\n");
         assert_eq!(contents("b: 1\n"), "b: 1\n");
     }
@@ -88,7 +87,7 @@ mod tests {
         };
         assert_eq!(line("Table"), "  Table:");
         assert_eq!(line("Outputs"), "Outputs:");
-        assert_eq!(line("None"), "---");
+        assert_eq!(line("NoSuchResource"), "---");
         let template = header_lines("prod").expect("a snapshot");
         let first = snapshot.lines().nth(template).expect("a line");
         assert_eq!(first, "AWSTemplateFormatVersion: 2010-09-09");

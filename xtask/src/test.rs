@@ -42,14 +42,14 @@ enum Suite {
 }
 
 /// The package of the tests that run the binaries and read the templates.
-const OUTSIDE: &str = "tests";
+const TESTS_PACKAGE: &str = "tests";
 /// The filter that selects all property tests and no others.
 const PROPERTIES: &str = "properties::";
-/// The tests of [`OUTSIDE`] that write snapshots. Other tests read the snapshots of the templates, and
-/// fail while they are out of date.
-const SNAPSHOT: [&str; 2] = ["templates", "help"];
-/// The tests of [`OUTSIDE`] that `cargo xtask test snapshots` and a deploy run. They start no service.
-const SNAPSHOTS: [&str; 7] = [
+/// The tests of [`TESTS_PACKAGE`] that write snapshots. `--accept` runs no others, because those that
+/// read the snapshots of the templates fail while the snapshots are out of date.
+const SNAPSHOT_WRITERS: [&str; 2] = ["templates", "help"];
+/// The tests of [`TESTS_PACKAGE`] that `cargo xtask test snapshots` and a deploy run. They start no service.
+const SNAPSHOT_SUITE: [&str; 7] = [
     "templates",
     "help",
     "alarms",
@@ -58,7 +58,7 @@ const SNAPSHOTS: [&str; 7] = [
     "diff",
     "workflows",
 ];
-/// The tests of [`OUTSIDE`] that start the local stack or the emulator.
+/// The tests of [`TESTS_PACKAGE`] that start the local stack or the emulator.
 const END_TO_END: [&str; 2] = ["local", "deploy"];
 
 /// Concurrent tests per CPU. The end-to-end tests mostly wait for time limits and responses.
@@ -69,10 +69,12 @@ impl Suite {
     fn arguments(suite: Option<Self>) -> Vec<&'static str> {
         match suite {
             None => cargo::WORKSPACE.to_vec(),
-            Some(Suite::Unit) => [&inside()[..], &["--", "--skip", PROPERTIES]].concat(),
-            Some(Suite::Property) => [&inside()[..], &["--", PROPERTIES]].concat(),
-            Some(Suite::Snapshots) => outside(&SNAPSHOTS),
-            Some(Suite::E2e) => outside(&END_TO_END),
+            Some(Suite::Unit) => {
+                [&unit_test_packages()[..], &["--", "--skip", PROPERTIES]].concat()
+            }
+            Some(Suite::Property) => [&unit_test_packages()[..], &["--", PROPERTIES]].concat(),
+            Some(Suite::Snapshots) => binaries_of_tests_package(&SNAPSHOT_SUITE),
+            Some(Suite::E2e) => binaries_of_tests_package(&END_TO_END),
             Some(Suite::Screenshots) => {
                 vec!["--workspace", "--test", "local", "--", "in_a_browser"]
             }
@@ -80,13 +82,16 @@ impl Suite {
     }
 }
 
-fn inside() -> Vec<&'static str> {
-    [cargo::WORKSPACE, &["--exclude", OUTSIDE]].concat()
+fn unit_test_packages() -> Vec<&'static str> {
+    [cargo::WORKSPACE, &["--exclude", TESTS_PACKAGE]].concat()
 }
 
-fn outside(binaries: &[&'static str]) -> Vec<&'static str> {
+fn binaries_of_tests_package(binaries: &[&'static str]) -> Vec<&'static str> {
     let targets = binaries.iter().flat_map(|binary| ["--test", binary]);
-    ["--package", OUTSIDE].into_iter().chain(targets).collect()
+    ["--package", TESTS_PACKAGE]
+        .into_iter()
+        .chain(targets)
+        .collect()
 }
 
 pub fn run(args: &TestArgs) -> anyhow::Result<()> {
@@ -108,7 +113,7 @@ pub fn run(args: &TestArgs) -> anyhow::Result<()> {
     let _run = (is_end_to_end && !args.coverage)
         .then(|| build_once(&mut command))
         .transpose()?;
-    execute(command, &Suite::arguments(args.suite))
+    run_tests(command, &Suite::arguments(args.suite))
 }
 
 fn accept(suite: Option<Suite>) -> anyhow::Result<()> {
@@ -120,18 +125,21 @@ fn accept(suite: Option<Suite>) -> anyhow::Result<()> {
     documents::update(&render::services()?)?;
     let mut runner = runner();
     runner.env("INSTA_UPDATE", "always");
-    execute(runner, &outside(&SNAPSHOT))
+    run_tests(runner, &binaries_of_tests_package(&SNAPSHOT_WRITERS))
 }
 
-/// Runs the tests that precede a deploy: unit tests, property tests and [`SNAPSHOTS`].
+/// Runs the tests that precede a deploy: unit tests, property tests and [`SNAPSHOT_SUITE`].
 pub fn before_deploy() -> anyhow::Result<()> {
     report_skipped(Some(Suite::Snapshots));
-    for arguments in [&inside()[..], &outside(&SNAPSHOTS)] {
+    for arguments in [
+        &unit_test_packages()[..],
+        &binaries_of_tests_package(&SNAPSHOT_SUITE),
+    ] {
         let mut runner = runner();
-        // The deploy's stdout may be read by a program.
+        // A program may read the deploy's stdout, so the tests write to stderr.
         #[expect(clippy::disallowed_methods, reason = "nothing is printed here")]
         runner.stdout(std::io::stderr());
-        execute(runner, arguments)?;
+        run_tests(runner, arguments)?;
     }
     Ok(())
 }
@@ -189,14 +197,14 @@ fn coverage() -> anyhow::Result<Command> {
 }
 
 /// Reports the tests that are skipped on this machine. The tests report it too, but a runner hides the
-/// output of tests that pass. If `CI` is set, these tests fail instead.
+/// output of tests that pass. If `CI` is set, tests without Python or Chromium fail instead.
 fn report_skipped(suite: Option<Suite>) {
     let uses_python = !matches!(suite, Some(Suite::Unit | Suite::Property));
     let is_end_to_end = matches!(suite, None | Some(Suite::E2e));
-    let is_pipeline = std::env::var_os("CI").is_some();
+    let is_ci = std::env::var_os("CI").is_some();
     for (tool, is_used) in [
-        (PYTHON, uses_python && !is_pipeline),
-        (CHROMIUM, is_end_to_end && !is_pipeline),
+        (PYTHON, uses_python && !is_ci),
+        (CHROMIUM, is_end_to_end && !is_ci),
         (VALGRIND, suite.is_none()),
     ] {
         if is_used && !tool.is_installed() {
@@ -205,7 +213,7 @@ fn report_skipped(suite: Option<Suite>) {
     }
 }
 
-fn execute(mut command: Command, arguments: &[&str]) -> anyhow::Result<()> {
+fn run_tests(mut command: Command, arguments: &[&str]) -> anyhow::Result<()> {
     cargo::run(
         command.args(arguments),
         "run the tests",

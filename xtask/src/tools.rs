@@ -225,7 +225,7 @@ impl Tool {
         format!("missing {name}, for {used_by}; install: {installation}")
     }
 
-    /// Returns the command that installs the program on this system. On every Linux, it is Debian's.
+    /// Returns the command that installs the program. On every Linux, this is the command of Debian.
     pub const fn installation(&self) -> &'static str {
         if cfg!(target_os = "macos") {
             self.on_macos

@@ -15,7 +15,7 @@ pub fn root() -> &'static Path {
 ///
 /// `.cargo/config.toml` makes cargo compile this workspace again if another checkout was built
 /// in the same target directory. This check covers two checkouts that build at the same time:
-/// the later build replaces the binary that the earlier one is about to start.
+/// the later build replaces the binary that cargo is about to start for the earlier one.
 ///
 /// # Errors
 ///
@@ -24,8 +24,8 @@ pub fn check() -> Result<(), Failure> {
     check_caller(std::env::var_os("CARGO_MANIFEST_DIR"))
 }
 
-/// Checks the folder of the package that `cargo run` started. Only `xtask` itself is started
-/// that way; a binary without cargo, such as the pipeline's, has no checkout.
+/// Checks `manifest`, the folder of the package that cargo started. `cargo xtask` starts the package
+/// `xtask`. A binary that cargo did not start, such as the pipeline's, belongs to no checkout.
 fn check_caller(manifest: Option<OsString>) -> Result<(), Failure> {
     let manifest = manifest.map(PathBuf::from);
     let called_in = manifest

@@ -34,7 +34,7 @@ pub(super) fn compare(before: &Value, after: &Value) -> Vec<ResourceDifference> 
     let (old, new) = (section(before, "Resources"), section(after, "Resources"));
     let resource = |id: &str| difference(id, None, old.get(id), new.get(id));
     let mut differences: Vec<_> = ids(&old, &new).into_iter().filter_map(resource).collect();
-    follow_replacements(&mut differences, &new);
+    mark_possible_replacements(&mut differences, &new);
     let (old, new) = (section(before, "Outputs"), section(after, "Outputs"));
     let output = |id: &str| difference(id, Some("Output"), old.get(id), new.get(id));
     differences.extend(ids(&old, &new).into_iter().filter_map(output));
@@ -88,7 +88,7 @@ fn difference(
                         .any(|name| property.is_within(name));
             }
             match properties.as_slice() {
-                // Nothing has changed, or only the order of items that have names.
+                // Nothing has changed, or only the order of items with an identity.
                 [] => return None,
                 changed if changed.iter().any(|property| property.replaces) => Action::Replace,
                 _ => Action::Modify,
@@ -115,7 +115,7 @@ fn removal(resource: &Value) -> Action {
 /// Marks resources whose create-only properties refer to a replaced resource. The replaced resource
 /// gets another physical id, unless its name is fixed, so the others may be replaced, too. Only a
 /// change set knows whether they are.
-fn follow_replacements(differences: &mut Vec<ResourceDifference>, new: &Map<String, Value>) {
+fn mark_possible_replacements(differences: &mut Vec<ResourceDifference>, new: &Map<String, Value>) {
     loop {
         let replaced: BTreeSet<String> = differences
             .iter()
@@ -125,7 +125,7 @@ fn follow_replacements(differences: &mut Vec<ResourceDifference>, new: &Map<Stri
         let mut found = false;
         for (id, resource) in new {
             let known = differences.iter_mut().find(|one| one.logical_id == *id);
-            // A resource that is added or replaced is not affected.
+            // An added or replaced resource keeps its action.
             if known
                 .as_ref()
                 .is_some_and(|one| one.action != Action::Modify)
@@ -156,8 +156,8 @@ fn follow_replacements(differences: &mut Vec<ResourceDifference>, new: &Map<Stri
     }
 }
 
-/// Compares the sections besides resources and outputs, such as the description. If the old template
-/// is empty, no section counts as changed.
+/// Compares the sections other than resources and outputs, such as the description. If the old
+/// template is empty, no section counts as changed.
 fn other_sections(before: &Value, after: &Value) -> Vec<ResourceDifference> {
     let object = |template: &Value| template.as_object().cloned().unwrap_or_default();
     let (old, new) = (object(before), object(after));

@@ -42,7 +42,6 @@ impl GrantChanges {
     }
 }
 
-/// Compares the permissions of two templates.
 pub fn changes(before: &Value, after: &Value) -> GrantChanges {
     let (before, after) = (grants(before), grants(after));
     GrantChanges {
@@ -65,8 +64,7 @@ fn grants(template: &Value) -> BTreeSet<Grant> {
     grants
 }
 
-/// Collects the grants of policy documents in any property: of a role, a bucket or a queue,
-/// inline in a list, or under an unknown name.
+/// Collects the grants of all policy documents in a value, whatever the names of their properties.
 fn collect(id: &str, value: &Value, grants: &mut BTreeSet<Grant>) {
     match value {
         Value::Array(items) => items.iter().for_each(|item| collect(id, item, grants)),

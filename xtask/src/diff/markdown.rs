@@ -1,8 +1,8 @@
 //! The differences of templates as a comment on a pull request, in GitHub's Markdown.
 //!
-//! Text of a template is in a code span or in a fenced block, where Markdown and HTML have no
-//! effect (<https://github.github.com/gfm/#code-spans>,
-//! <https://github.github.com/gfm/#fenced-code-blocks>) and where GitHub looks for no mention
+//! Text of a template is in a code span or in a fenced block. There, Markdown and HTML have no effect
+//! (<https://github.github.com/gfm/#code-spans>,
+//! <https://github.github.com/gfm/#fenced-code-blocks>), and GitHub looks for no mentions
 //! (<https://github.com/gjtorikian/html-pipeline/blob/v2.14.3/lib/html/pipeline/@mention_filter.rb>).
 
 use std::collections::BTreeSet;
@@ -37,14 +37,14 @@ const PERMISSIONS: &str = "  permissions:";
 /// how many.
 pub(super) fn comment(diffs: &[TemplateDiff]) -> String {
     let summaries = merge(diffs, |diff| vec![summary(diff)]);
-    let mut folds: Vec<(String, Vec<String>)> = Vec::new();
+    let mut sections: Vec<(String, Vec<String>)> = Vec::new();
     for (names, block) in merge(diffs, blocks) {
-        let at = folds.iter().position(|(known, _)| *known == names);
+        let at = sections.iter().position(|(known, _)| *known == names);
         let at = at.unwrap_or_else(|| {
-            folds.push((names, Vec::new()));
-            folds.len() - 1
+            sections.push((names, Vec::new()));
+            sections.len() - 1
         });
-        let Some((_, lines)) = folds.get_mut(at) else {
+        let Some((_, lines)) = sections.get_mut(at) else {
             continue;
         };
         for line in block.lines() {
@@ -56,9 +56,9 @@ pub(super) fn comment(diffs: &[TemplateDiff]) -> String {
     }
 
     let mut text = format!("{MARK}\n### Stack changes\n\n");
-    // Space for the last line, which may have to name each summary and each section.
+    // Reserves bytes for the last line: 400, and 50 with the names for each summary and section.
     let names = summaries.iter().map(|(names, _)| names);
-    let names = names.chain(folds.iter().map(|(names, _)| names));
+    let names = names.chain(sections.iter().map(|(names, _)| names));
     let names: usize = names.map(|names| names.len() + 50).sum();
     let budget = MAX_BYTES.saturating_sub(400 + names);
     let mut missing = Vec::new();
@@ -78,7 +78,7 @@ pub(super) fn comment(diffs: &[TemplateDiff]) -> String {
             let _ = writeln!(text, "- Templates without a difference: {equal}");
         }
     }
-    for (names, lines) in &folds {
+    for (names, lines) in &sections {
         let beginning = format!("\n<details><summary>{names}</summary>\n\n```diff\n");
         let end = "```\n\n</details>\n";
         let mut size = text.len() + beginning.len() + end.len();
@@ -167,7 +167,7 @@ fn summary(diff: &TemplateDiff) -> String {
             .differences
             .iter()
             .filter(move |one| one.action == action);
-        // Each change of a function retains its old version. The summary does not list these.
+        // Each change of a function retains its old version. The summary does not list old versions.
         all.filter(|one| {
             one.action != Action::Retain || one.resource_type != "AWS::Lambda::Version"
         })

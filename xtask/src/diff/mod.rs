@@ -85,7 +85,6 @@ pub fn against(revision: &str, args: &DiffArgs) -> anyhow::Result<ExitCode> {
     print(&diffs, args)
 }
 
-/// Prints differences and returns the exit code.
 pub fn print(diffs: &[TemplateDiff], args: &DiffArgs) -> anyhow::Result<ExitCode> {
     match args.output {
         Format::Text => {

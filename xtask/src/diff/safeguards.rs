@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::one_line::OneLine;
 
-/// One weaker alarm, notification or gate.
+/// One weaker alarm, notification or rollout gate.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Weakening {
@@ -87,7 +87,7 @@ impl<'a> Changes<'a> {
         self.add(format!("{name} {} -> {}", text(old), text(new)));
     }
 
-    /// Adds a boolean whose value was `is` and has changed. `default` is the value if it is absent.
+    /// Adds a boolean that was `is` and is the opposite now. An absent boolean has the value `default`.
     fn add_switched(&mut self, name: &str, pointer: &str, is: bool, default: bool) {
         let (old, new) = self.both(pointer);
         let value = |value: &Value| value.as_bool().unwrap_or(default);
@@ -634,7 +634,7 @@ mod tests {
             })
         }
 
-        fn is_up(points: Datapoints, breaching: &[bool]) -> bool {
+        fn is_in_alarm(points: Datapoints, breaching: &[bool]) -> bool {
             let evaluated = usize::try_from(points.evaluated).unwrap_or(usize::MAX);
             let window = breaching.iter().rev().take(evaluated);
             window.filter(|one| **one).count() as u64 >= points.needed
@@ -647,8 +647,8 @@ mod tests {
                 new in points(),
                 breaching in prop::collection::vec(any::<bool>(), 12),
             ) {
-                if old.is_covered_by(new) && is_up(old, &breaching) {
-                    prop_assert!(is_up(new, &breaching));
+                if old.is_covered_by(new) && is_in_alarm(old, &breaching) {
+                    prop_assert!(is_in_alarm(new, &breaching));
                 }
             }
         }

@@ -13,8 +13,8 @@ use super::monthly_cost::{self, MonthlyCost};
 use super::one_line::OneLine;
 use super::safeguards::{Weakening, weakenings};
 
-/// If an old and a new value have more bytes than this together, each gets its own line.
-const LONG: usize = 80;
+/// Maximum bytes of an old and a new value that share a line.
+const MAX_SHARED_LINE: usize = 80;
 
 /// The end of the line of a property whose change replaces the resource.
 pub(super) const REPLACES: &str = "  (replaces the resource)";
@@ -115,7 +115,7 @@ impl fmt::Display for ResourceDifference {
                 None => "not set".to_owned(),
             };
             let (before, after) = (text(&property.before), text(&property.after));
-            if before.len() + after.len() > LONG {
+            if before.len() + after.len() > MAX_SHARED_LINE {
                 write!(f, "\n        - {before}\n        + {after}")?;
             } else {
                 write!(f, " {before} -> {after}")?;

@@ -7,7 +7,6 @@ use anyhow::Context as _;
 
 use crate::workspace;
 
-/// A text file of the checkout.
 pub(super) struct File {
     /// The path relative to the checkout.
     pub(super) path: PathBuf,

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::files::File;
 use crate::fmt::ENV_EXAMPLE;
 
-/// The folder of sources that tests compile.
+/// The folder of sources that a test expects not to compile.
 const FIXTURES: &str = "infra/cfn/tests/compile_fail";
 
 /// The folder of the code whose messages may contain text from AWS.

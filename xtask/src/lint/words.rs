@@ -36,7 +36,6 @@ struct Phrase {
     instead: &'static str,
 }
 
-/// Reads the phrases of [`WORDS`].
 fn phrases() -> Vec<Phrase> {
     let lines = WORDS.lines().filter(|line| !line.starts_with('#'));
     let phrases = lines.filter_map(|line| line.split_once(" -> "));
@@ -80,8 +79,8 @@ fn check_words(phrases: &[Phrase], text: &str) -> Vec<(usize, String)> {
 struct Word<'a> {
     text: &'a str,
     line: usize,
-    /// Whether the previous word is in the same phrase: between both words there are only spaces, line
-    /// ends, underscores and comment marks.
+    /// Whether this word can continue a phrase: only spaces, line ends, underscores and comment marks
+    /// are between the previous word and this one.
     follows: bool,
 }
 
@@ -176,7 +175,7 @@ mod tests {
         lines.map(str::to_owned).collect()
     }
 
-    /// Returns a banned phrase, which no text but the data file may have.
+    /// Returns the banned phrase with these letters. This file must not contain the phrase itself.
     fn banned(form: &str) -> String {
         let is_form = |phrase: &&Phrase| phrase.words.concat() == form;
         let phrases = phrases();

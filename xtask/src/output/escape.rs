@@ -78,7 +78,8 @@ fn is_printable(character: char) -> bool {
     if character.is_ascii() {
         return character == ' ' || character.is_ascii_graphic();
     }
-    // At the start of a text, `Debug` also escapes combining marks, so the text starts with `a`.
+    // At the start of a text, `Debug` also escapes combining marks, so the text starts with `a`. An
+    // escape sequence would have more than one character after the `a`.
     let text = format!("a{character}");
     text.escape_debug().nth(2).is_none()
 }
@@ -162,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn the_parts_of_a_command_of_actions_do_not_end_it() {
+    fn no_message_or_property_ends_a_command_of_actions() {
         assert_eq!(command_data("50%,\r\n::a: b"), "50%25,\\r%0A\\u{3a}:a: b");
         assert_eq!(command_property("a:b,c%"), "a%3Ab%2Cc%25");
     }

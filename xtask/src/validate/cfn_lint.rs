@@ -1,8 +1,8 @@
 //! Runs cfn-lint, which checks templates against CloudFormation's schemas. `tests/requirements` pins
 //! the version.
 //!
-//! AWS's `cloudformation-validate` adds nothing: of the faults in `tests/faults.yaml`, it finds
-//! none that cfn-lint does not find.
+//! AWS's `cloudformation-validate` adds nothing: it finds only those faults of `tests/faults.yaml`
+//! that cfn-lint finds, too.
 
 use std::path::Path;
 

@@ -16,14 +16,13 @@ pub const NAME: &str = "checkov";
 /// A check that a resource failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailedCheck {
-    /// The name of the template.
     pub template: String,
     /// The check's id, such as `CKV_AWS_119`.
     pub check: String,
     /// The check's requirement in words.
     pub requirement: String,
     pub resource_type: String,
-    /// The resource's logical id.
+    /// The logical id.
     pub resource: String,
 }
 

@@ -52,7 +52,6 @@ impl ValidateArgs {
     }
 }
 
-/// Prints an annotation at a line of a template's snapshot.
 fn annotate(template: &str, line: usize, message: &str) -> anyhow::Result<()> {
     let path = snapshots::path(template);
     let path = path.strip_prefix(workspace::root()).unwrap_or(&path);

@@ -116,7 +116,7 @@ impl<'a> Checked<'a> {
         false
     }
 
-    /// Adds a finding unless the condition holds. Only then, the problem is formatted.
+    /// Adds a finding if a condition does not hold. `problem` is formatted only for a finding.
     pub(super) fn require(
         &mut self,
         holds: bool,

@@ -1,6 +1,6 @@
 //! CodeDeploy: the alarms that stop a rollout, the alias whose traffic shifts, and the hook that runs
-//! before the shift. A wrong hook would be noticed only when a deploy waits an hour for its result, or
-//! would test the version that is live already.
+//! before the shift. With a wrong hook, a deploy could wait for an hour for the hook's result, or test
+//! the version that is live already.
 
 use cfn::template::{Expression, substitution, targets};
 use contract::Function;

@@ -19,7 +19,7 @@ pub(super) fn check(checked: &mut Checked<'_>) {
             Some(verify) => probe(checked, schedule, verify),
             None => update(checked, schedule),
         }
-        // A run that the role does not allow fails, and no event of the stack shows the failure.
+        // If the role does not allow a run, the run fails, and no event of the stack shows the failure.
         let role = checked.referred(schedule.at("/Target/RoleArn"));
         let is_target = |resource: &Value| target.is_some_and(|one| refers(resource, one.id));
         checked.require(
@@ -56,7 +56,7 @@ fn update(checked: &mut Checked<'_>, schedule: Resource<'_>) {
 }
 
 /// Checks the conditions on which the probe's alarm depends: a run each minute, with the probe's event,
-/// to the public URL. The alarm treats an undelivered run as missing data, so it needs no queue.
+/// to the public URL. An undelivered run is missing data for the alarm, so the schedule needs no queue.
 fn probe(checked: &mut Checked<'_>, schedule: Resource<'_>, verify: Resource<'_>) {
     checked.require(
         schedule.text("/Target/Input") == contract::PROBE_EVENT,

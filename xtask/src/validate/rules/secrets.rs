@@ -44,7 +44,7 @@ pub(super) fn check(checked: &mut Checked<'_>) {
     }
 }
 
-/// Returns the name of the secret with this key of a function.
+/// Returns the name of the secret that contains a function's key of this provider.
 fn secret(function: Resource<'_>, key: ProviderKey) -> Option<String> {
     let environment = function.text("/Environment/Variables/ENVIRONMENT");
     let environment: Environment = environment.parse().ok()?;

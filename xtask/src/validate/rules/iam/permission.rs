@@ -119,8 +119,8 @@ fn deploy(
     );
 }
 
-/// Returns true if a resource belongs to the project by its name, or has one of the few types whose
-/// names do not contain the project.
+/// Returns true if a resource's name contains the project, or if the resource has one of the few types
+/// without the project in their names.
 fn is_of_this_project(resource: &str, actions: &[&str]) -> bool {
     resource == REFERENCE
         || resource.contains(names::PROJECT)
@@ -132,8 +132,8 @@ fn is_of_this_project(resource: &str, actions: &[&str]) -> bool {
         || is_of_a_domain(resource, actions)
 }
 
-/// Returns true if a resource is one domain name of the settings, the collection of domain names,
-/// the hosted zone of a record, or the service-linked role of API Gateway.
+/// Returns true if a custom domain name needs a resource. Domain names, hosted zones and service-linked
+/// roles must be named without a wildcard.
 fn is_of_a_domain(resource: &str, actions: &[&str]) -> bool {
     let after = |prefix| resource.split_once(prefix).map(|(_, rest)| rest);
     if let Some(name) = after("::/domainnames") {

@@ -38,7 +38,7 @@ fn is_one_environment_of_github(condition: &Value) -> bool {
     value("aud") == ["sts.amazonaws.com"] && are_forms_of_one_subject(old, new, id)
 }
 
-/// Compares the subject without ids, `repo:OWNER/NAME:environment:ENV`, with the one with ids,
+/// Compares the subject without ids, `repo:OWNER/NAME:environment:ENV`, with the subject with ids,
 /// `repo:OWNER@OWNER_ID/NAME@ID:environment:ENV`. GitHub sends one of the two.
 fn are_forms_of_one_subject(old: &str, new: &str, id: &str) -> bool {
     let parts = || {
