@@ -7,8 +7,8 @@ use crate::secret::ProviderKey;
 
 pub use contract::PROJECT;
 
-/// The stack of an older layout, with the pipeline roles of all environments. The stacks of
-/// [`pipeline_stack`] replace it.
+/// The stack that had the pipeline's roles of all environments in an older layout. Each environment
+/// now has a [`pipeline_stack`].
 pub const OLDER_PIPELINE_STACK: &str = "crypto-watch-pipeline";
 
 /// The stack of the identity provider for GitHub. An account can have only one such provider.

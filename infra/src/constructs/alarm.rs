@@ -40,7 +40,10 @@ impl DataPoints {
     /// # Panics
     /// If `breaching` is greater than `evaluated`. In a constant, that is a compile error.
     pub(crate) const fn new(breaching: u32, evaluated: u32) -> Self {
-        assert!(breaching <= evaluated, "an alarm evaluates too few periods");
+        assert!(
+            breaching <= evaluated,
+            "more periods breach than are evaluated"
+        );
         DataPoints {
             breaching: EvaluationPeriods::new(breaching),
             evaluated: EvaluationPeriods::new(evaluated),

@@ -118,8 +118,8 @@ fn deployment_group(
     }
 }
 
-/// Adds the role of CodeDeploy. AWS's managed policy for this purpose would allow the actions on
-/// every function.
+/// Adds the role of CodeDeploy. AWS's managed policy for CodeDeploy on Lambda is not used, because
+/// it allows the actions on every function.
 fn add_role(
     template: &mut Template,
     settings: &Settings,
@@ -147,7 +147,6 @@ fn add_role(
             ]],
         ),
     ];
-    // AWS's managed policy would allow only hooks whose names begin with `CodeDeployHook_`.
     statements.extend(hook.map(|hook| {
         Statement::allow(
             "InvokeHook",

@@ -116,8 +116,8 @@ pub(super) fn function(
             ],
         },
     );
-    // The alias moves at once, because one invocation in five minutes is too little traffic to
-    // judge a new version by a share of it.
+    // The alias moves at once: one invocation in five minutes is too few to test a new version
+    // with a part of the traffic.
     let handles = function::alias(template, published, ResourceAttributes::default());
     template.add_with(
         logical_id!("UpdateEventInvokeConfig"),

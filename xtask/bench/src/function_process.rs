@@ -254,7 +254,7 @@ mod tests {
 
     use super::*;
 
-    /// Returns the script from the local stack's tests, which does what the event says.
+    /// Returns a script from the local stack's tests. The event tells the script what to do.
     fn program(event: &'static str) -> Program {
         Program {
             binary: workspace::root().join("xtask/local/src/lambda/fixtures/runtime.bash"),

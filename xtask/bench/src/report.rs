@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_can_be_compared_with_the_committed_one() {
+    fn a_run_can_be_compared_with_the_committed_run() {
         let path = xtask::workspace::root().join("docs/performance.json");
         let run = Run::read(&path).expect("docs/performance.json is a run");
         let hello = run.find("cold hello").expect("a measurement of hello");

@@ -9,7 +9,7 @@ use super::resource::Resource;
 /// The value of a `DeletionPolicy` or an `UpdateReplacePolicy`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum RemovalPolicy {
-    /// The resource is deleted with the stack.
+    /// The resource is deleted when it is removed from the stack.
     Delete,
     /// The resource is kept when it is removed from the stack.
     Retain,
