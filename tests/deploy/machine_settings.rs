@@ -138,7 +138,7 @@ async fn the_guard_names_the_source_of_the_credentials() {
         assert_failed(
             &refused,
             &line,
-            &format!("; the source of these is: {source}\n"),
+            &format!("; these credentials come from: {source}\n"),
         );
     }
     // `AWS_PROFILE` is used only without `--endpoint-url`.

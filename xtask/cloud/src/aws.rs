@@ -36,21 +36,20 @@ use crate::error_chain::innermost;
 /// this region.
 const EMULATOR_REGION: &str = "us-east-1";
 
-/// The attempts of a call, with the SDK's backoff in between.
-const ATTEMPTS: u32 = 4;
+/// Maximum number of attempts of a call.
+const MAX_ATTEMPTS: u32 = 4;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The timeout of one attempt. A zip of 2.5 MB takes 20 s at 1 Mbit/s.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 /// The timeout of a call with all its attempts.
 const CALL_TIMEOUT: Duration = Duration::from_secs(90);
-/// The timeout of a synchronous invocation. Lambda answers at the end of the function, and
-/// the update may take 60 s.
+/// The timeout of a synchronous invocation. Lambda responds when the function has ended, and the update function
+/// can run for 60 s.
 const INVOKE_TIMEOUT: Duration = Duration::from_secs(75);
 
 /// The slowest upload that does not time out, in bytes per second (1 Mbit/s).
 const SLOWEST_UPLOAD: usize = 125_000;
 
-/// Returns the timeouts of an upload.
 pub(crate) fn upload_timeouts(bytes: usize) -> TimeoutConfig {
     let seconds = u64::try_from(bytes / SLOWEST_UPLOAD).unwrap_or(u64::MAX);
     let more = Duration::from_secs(seconds);
@@ -65,7 +64,7 @@ pub(crate) fn upload_timeouts(bytes: usize) -> TimeoutConfig {
 pub(crate) struct Aws {
     config: SdkConfig,
     region: String,
-    /// The source of the credentials, for the operator.
+    /// The source of the credentials, as it is shown to the operator.
     credentials: String,
     renewal: Option<Renewal>,
     network: Network,
@@ -73,8 +72,8 @@ pub(crate) struct Aws {
 }
 
 impl Aws {
-    /// Finds the region and the credentials. Makes no call to AWS, except those that some sources of
-    /// credentials need. This function is private, so that every command passes the guard.
+    /// Finds the region and the credentials. Makes no call to AWS, except the calls that some sources of
+    /// credentials need. This function is private, so that every command uses a function of [`guard`].
     async fn connect(args: &AwsArgs) -> anyhow::Result<Self> {
         let profile = load_profile(args).await?;
         if !args.endpoint_url.as_deref().is_some_and(is_loopback) {
@@ -124,7 +123,7 @@ impl Aws {
         })
     }
 
-    /// Returns the source of the credentials, for the operator.
+    /// Returns the source of the credentials, as it is shown to the operator.
     pub(crate) fn credentials(&self) -> &str {
         &self.credentials
     }
@@ -134,7 +133,6 @@ impl Aws {
         self.renewal.as_ref()
     }
 
-    /// Returns the certificates and the proxies of every request.
     pub(crate) fn network(&self) -> &Network {
         &self.network
     }
@@ -147,8 +145,8 @@ impl Aws {
         &self.endpoint
     }
 
-    /// Returns a client for invocations. It makes one attempt, because a second one would run the
-    /// function again, and waits as long as a function may run.
+    /// Returns a client for invocations. The client makes only one attempt, because a second attempt would run
+    /// the function again. It waits as long as a function can run.
     pub(crate) fn lambda(&self) -> aws_sdk_lambda::Client {
         let config = aws_sdk_lambda::config::Builder::from(&self.config)
             .retry_config(RetryConfig::disabled())
@@ -172,7 +170,7 @@ impl Aws {
     }
 }
 
-/// Makes the clients with the shared configuration.
+/// Defines a function for each client that has the shared configuration.
 macro_rules! clients {
     ($($name:ident: $sdk:ident),+ $(,)?) => {
         impl Aws {
@@ -189,7 +187,7 @@ clients! {
     cloudwatch_logs: aws_sdk_cloudwatchlogs,
     codedeploy: aws_sdk_codedeploy,
     dynamodb: aws_sdk_dynamodb,
-    // For everything except invocations, which `Aws::lambda` makes.
+    // For all calls except invocations, for which `Aws::lambda` returns a client.
     lambda_configuration: aws_sdk_lambda,
     secretsmanager: aws_sdk_secretsmanager,
     sqs: aws_sdk_sqs,
@@ -208,7 +206,7 @@ fn loader(
         .operation_timeout(CALL_TIMEOUT)
         .build();
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+        .retry_config(RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS))
         .timeout_config(timeouts)
         .http_client(network.sdk_client(None))
         .profile_name(selected);
@@ -231,8 +229,8 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// Loads the shared AWS configuration with the profile of `--profile` or `AWS_PROFILE`, or
-/// else `default`. A blank name counts as not set.
+/// Loads the shared AWS configuration. Selects the profile that `--profile` or `AWS_PROFILE` names, or else
+/// `default`. A blank name counts as not set.
 ///
 /// # Errors
 ///
@@ -245,18 +243,18 @@ async fn load_profile(args: &AwsArgs) -> Result<ProfileSet, Failure> {
     let loaded = profile::load(&fs, &env, &files, Some(Cow::Owned(selected))).await;
     loaded.map_err(|error| {
         let mut reason = innermost(&error);
-        // The reason of a line that cannot be parsed contains the name of the file.
+        // The other reason, a line that cannot be parsed, already contains the name of the file.
         if let profile::ProfileFileLoadError::CouldNotReadFile { .. } = error {
             reason = format!("{error}: {reason}");
         }
         Failure::new(format!(
             "nothing was done: the AWS configuration cannot be read: {reason}"
         ))
-        .hint("correct the file, or set AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE to another one")
+        .hint("correct the file, or set AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE to another file")
     })
 }
 
-/// Chooses the region. An emulator serves every region, so the region of a profile counts only if
+/// Chooses the region. An emulator serves every region, so the region of a profile then counts only if
 /// `--profile` names the profile.
 async fn region(
     args: &AwsArgs,

@@ -1,5 +1,5 @@
-//! Errors of AWS: their explanation for the operator, with a way out, and their kind for code
-//! that acts on them.
+//! The errors of AWS: an explanation with a way out for the operator, and a kind for the code that handles the
+//! error.
 
 mod clock;
 mod codes;
@@ -26,7 +26,7 @@ where
     Explanation::of(error).failure(attempted)
 }
 
-/// The result of a call.
+/// The explanation of an error in the result of a call.
 pub(crate) trait Explained<T> {
     /// Explains the error, as [`explain`] does.
     fn explained(self, attempted: impl Display) -> Result<T, Failure>;
@@ -45,7 +45,7 @@ where
 pub(crate) struct Explanation {
     /// The reason in one line, without the way out.
     pub(crate) reason: String,
-    /// `None` if the table of codes has no row for the error. For credentials that can no longer be
+    /// `None` if the table of error codes has no row for the error. For credentials that can no longer be
     /// renewed, the kind is [`Kind::ExpiredSession`].
     pub(crate) kind: Option<Kind>,
     /// The way out.
@@ -79,7 +79,7 @@ impl Explanation {
                 Some(Kind::Unreachable),
             ),
             SdkError::DispatchFailure(failure) => {
-                // If the renewal got no answer, a later one may succeed, so the session has not expired.
+                // If the renewal got no answer, a later renewal may succeed, so this is not an expired session.
                 if let (None, Some(credentials)) = (no_answer, find::<CredentialsError>(error)) {
                     let reason = innermost(credentials);
                     (
@@ -146,7 +146,7 @@ impl ErrorResponse<'_> {
         let reason = match (self.code, self.message) {
             (Some(code), Some(message)) => format!("{code}: {message}"),
             (Some(code), None) => code.to_owned(),
-            // S3's answers to HEAD have no body.
+            // S3's responses to HEAD requests have no body, and therefore no code.
             (None, _) => format!("HTTP status {}", self.status),
         };
         let known = match self.code {
@@ -156,12 +156,12 @@ impl ErrorResponse<'_> {
         let kind = known.or((500..600).contains(&self.status).then_some(Kind::Fault));
         let ahead = match kind {
             Some(Kind::Clock | Kind::Signature) => {
-                clock::ahead(message, self.date, Timestamp::now().unix_seconds())
+                clock::seconds_ahead(message, self.date, Timestamp::now().unix_seconds())
             }
             _ => None,
         };
         let hint = kind.map(|kind| match (ahead, kind, self.renewal) {
-            (Some(ahead), ..) => format!("{}; {}", kind.hint(), clock::words(ahead)),
+            (Some(ahead), ..) => format!("{}; {}", kind.hint(), clock::describe(ahead)),
             (None, Kind::ExpiredSession, Some(renewal)) => renewal.hint(),
             _ => kind.hint().to_owned(),
         });
@@ -173,7 +173,7 @@ impl ErrorResponse<'_> {
     }
 }
 
-/// The kind of a failed call: whether the same call can succeed later.
+/// The kind of a failed call, which says if the same call can succeed later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FailureKind {
     /// Throttling, a lost connection or a failure of AWS: the same call may succeed later.
@@ -240,7 +240,7 @@ impl From<FailedCall> for anyhow::Error {
 mod tests {
     use super::*;
 
-    fn words(code: &str, message: &str) -> (String, Option<String>) {
+    fn message_and_hint(code: &str, message: &str) -> (String, Option<String>) {
         let refusal = ErrorResponse {
             code: Some(code),
             message: Some(message),
@@ -255,14 +255,14 @@ mod tests {
 
     #[test]
     fn a_refusal_has_the_words_of_aws_and_the_hint_of_the_table() {
-        let (error, hint) = words("ChangeSetNotFound", "ChangeSet [x] does not exist");
+        let (error, hint) = message_and_hint("ChangeSetNotFound", "ChangeSet [x] does not exist");
         assert_eq!(
             error,
             "could not read the stack s: ChangeSetNotFound: ChangeSet [x] does not exist"
         );
         let expected = "another deploy was faster: rerun, which makes a new plan";
         assert_eq!(hint.as_deref(), Some(expected));
-        let (error, hint) = words("ValidationError", "a first line\nanother");
+        let (error, hint) = message_and_hint("ValidationError", "a first line\nanother");
         assert_eq!(
             (error.as_str(), hint),
             (
@@ -295,7 +295,7 @@ mod tests {
     fn a_wrong_clock_is_named_with_the_difference() {
         let message = "Signature expired: 20260115T103000Z is now earlier than 20260115T104500Z (20260115T105000Z - 5 min.)";
         for code in ["InvalidSignatureException", "SignatureDoesNotMatch"] {
-            let (_, hint) = words(code, message);
+            let (_, hint) = message_and_hint(code, message);
             let hint = hint.unwrap_or_default();
             assert!(hint.contains("set the clock"), "{hint}");
             let difference = "; this machine's clock is 20 min 0 s behind AWS's";
@@ -323,7 +323,7 @@ mod tests {
 
         proptest! {
             #[test]
-            fn any_refusal_is_one_line_in_words(
+            fn any_refusal_is_one_line(
                 code in prop::option::of(any::<String>()),
                 message in prop::option::of(any::<String>()),
                 status in any::<u16>(),
@@ -349,8 +349,8 @@ mod tests {
                 date in any::<String>(),
                 now in any::<i64>(),
             ) {
-                if let Some(ahead) = clock::ahead(&message, Some(&date), now) {
-                    prop_assert!(clock::words(ahead).starts_with("this machine's clock"));
+                if let Some(ahead) = clock::seconds_ahead(&message, Some(&date), now) {
+                    prop_assert!(clock::describe(ahead).starts_with("this machine's clock"));
                 }
             }
         }

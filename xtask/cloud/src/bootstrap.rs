@@ -29,7 +29,7 @@ use crate::deploy::summary::Summary;
 use crate::identity::Identity;
 use crate::interrupt::Interrupt;
 use crate::report::Report;
-use crate::stack::admission::{Allowed, NextStep, Operation, Refusal, STEPS, next_step};
+use crate::stack::admission::{Allowed, MAX_STEPS, NextStep, Operation, Refusal, next_step};
 use crate::stack::{self, Outputs, Stack, template};
 use crate::table;
 
@@ -204,7 +204,7 @@ pub(crate) async fn check_boundary(
 /// Returns true if the stack contains the policy. Fails during an operation on the stack, and in a
 /// status that only an administrator can repair.
 fn has_policy(stack: &Stack) -> Result<bool, Failure> {
-    match next_step(&stack.status, Allowed::NOTHING, STEPS) {
+    match next_step(&stack.status, Allowed::NOTHING, MAX_STEPS) {
         NextStep::CreateChangeSet(Operation::Update) => Ok(true),
         NextStep::CreateChangeSet(Operation::Create) | NextStep::Refuse(Refusal::FailedStack) => {
             Ok(false)

@@ -80,7 +80,7 @@ pub(crate) async fn of_service(
 ) -> anyhow::Result<Drift> {
     output::progress(format_args!("{}: detecting drift", stack.name));
     let mut drift = drift::detect(&aws.cloudformation(), stack).await?;
-    for alias in live_version::misaligned(aws, stack, environment).await? {
+    for alias in live_version::read_misaligned(aws, stack, environment).await? {
         drift.add_alias(alias.into());
     }
     Ok(drift)

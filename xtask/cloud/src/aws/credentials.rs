@@ -22,22 +22,22 @@ use super::renewal::{self, Renewal};
 use crate::aws_error::{Explanation, Kind};
 use crate::error_chain::{find, innermost};
 
-/// The longest time that a source of credentials may take: a credential process can ask a person to sign
-/// in. A renewal is a part of a call's attempt, and has the timeout of that.
-const LIMIT: Duration = Duration::from_secs(90);
+/// The longest time that a source of credentials may take: a credential process can ask a person to sign in. A
+/// renewal in the middle of a command is part of a call, and has the shorter timeout of the call's attempt.
+const LOAD_LIMIT: Duration = Duration::from_secs(90);
 
-/// Loads credentials, for at most [`LIMIT`].
+/// Loads credentials, for at most [`LOAD_LIMIT`].
 pub(super) async fn load(provider: &impl ProvideCredentials) -> provider::Result {
-    tokio::time::timeout(LIMIT, provider.provide_credentials())
+    tokio::time::timeout(LOAD_LIMIT, provider.provide_credentials())
         .await
-        .unwrap_or_else(|_| Err(CredentialsError::provider_timed_out(LIMIT)))
+        .unwrap_or_else(|_| Err(CredentialsError::provider_timed_out(LOAD_LIMIT)))
 }
 
-/// The credentials of a command, which are loaded again before they expire. An error has the hint
-/// of an expired session.
+/// A source of credentials that loads them again before they expire. Its errors have the hint of an expired
+/// session.
 #[derive(Debug)]
 pub(super) struct Renewing {
-    /// The credentials that are loaded already, so that a credential process asks only once.
+    /// The credentials that the command has loaded already, so that a credential process asks only once.
     first: Mutex<Option<Credentials>>,
     provider: SharedCredentialsProvider,
     renewal: Renewal,
@@ -82,8 +82,7 @@ impl ProvideCredentials for Renewing {
     }
 }
 
-/// Returns the source of credentials, for the operator, and their renewal. `profiles` has the
-/// profile that `--profile` or `AWS_PROFILE` selects, or else `default`.
+/// Returns the source of credentials, as it is shown to the operator, and the step that renews the credentials.
 pub(super) fn source(
     args: &AwsArgs,
     profiles: &ProfileSet,
@@ -118,9 +117,9 @@ pub(super) fn source(
     (source.to_owned(), renewal.map(Renewal::new))
 }
 
-/// Refuses credentials with a character that credentials never have, such as the line break of a
-/// value that was pasted into a CI secret. The SDK would end the process, because such a
-/// character cannot be in an HTTP header.
+/// Refuses credentials with a character that credentials never have, such as the line break of a value that was
+/// pasted into a CI secret. With such a character, which no HTTP header may contain, the SDK would end the
+/// process.
 pub(super) fn refuse_malformed(source: &str, credentials: &Credentials) -> Result<(), Failure> {
     let parts = [
         ("access key id", credentials.access_key_id()),
@@ -157,7 +156,7 @@ pub(super) async fn not_loaded(
     let selected = profiles.selected_profile();
     let error = match error {
         CredentialsError::CredentialsNotLoaded(_) if args.profile.is_none() => {
-            // The SDK's chain of sources drops the reason of each source.
+            // The SDK tries several sources, and drops the reason of each source.
             error_of_profile(selected, config).await
         }
         error => Some(error),
@@ -172,7 +171,7 @@ pub(super) async fn not_loaded(
     } else if let Some(refused) = find::<SdkError<AssumeRoleError, HttpResponse>>(&error) {
         let Explanation { reason, kind, hint } = Explanation::of(refused);
         let hint = match kind {
-            Some(Kind::Permission) if renewal::has_mfa(profiles) => with_mfa(args, selected),
+            Some(Kind::Permission) if renewal::has_mfa(profiles) => mfa_hint(args, selected),
             Some(Kind::Permission) => "let the role's trust policy admit the source profile's identity, and that identity call sts:AssumeRole".to_owned(),
             Some(Kind::ExpiredSession) => renewal::of_profile(profiles),
             _ => hint.unwrap_or_else(|| renewal::of_profile(profiles)),
@@ -193,12 +192,11 @@ pub(super) async fn not_loaded(
     Failure::new(format!("no usable AWS credentials were found: {reason}")).hint(hint)
 }
 
-/// Returns the hint for a role that needs a code of a multi-factor device, for which the SDK cannot
-/// ask (<https://github.com/awslabs/aws-sdk-rust/issues/527>) and the AWS CLI can:
-/// <https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-role.html#cli-configure-role-mfa>.
-/// With `AWS_PROFILE`, the rerun uses the profile's region, but the exported credentials in place of the
-/// profile's.
-fn with_mfa(args: &AwsArgs, selected: &str) -> String {
+/// Returns the hint for a role that needs a code of a multi-factor device. Only the AWS CLI can ask for the code:
+/// <https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-role.html#cli-configure-role-mfa>. The SDK
+/// cannot: <https://github.com/awslabs/aws-sdk-rust/issues/527>. With `AWS_PROFILE`, the rerun uses the profile's
+/// region and the exported credentials.
+fn mfa_hint(args: &AwsArgs, selected: &str) -> String {
     let profile = quoted(selected);
     let rerun = match args.profile {
         Some(_) => format!("rerun with AWS_PROFILE={profile} instead of --profile"),
@@ -209,8 +207,7 @@ fn with_mfa(args: &AwsArgs, selected: &str) -> String {
     )
 }
 
-/// Finds the reason why the selected profile has no credentials; `None` if the profile does not
-/// exist.
+/// Finds the reason why the selected profile has no credentials; `None` if the profile does not exist.
 async fn error_of_profile(selected: &str, config: &ProviderConfig) -> Option<CredentialsError> {
     let error = load(&of_profile(selected, config)).await.err()?;
     // Without a source, the error only says that the profile is missing or empty.
@@ -219,8 +216,8 @@ async fn error_of_profile(selected: &str, config: &ProviderConfig) -> Option<Cre
     (!is_absent).then_some(error)
 }
 
-/// Returns a provider of the credentials of one profile. As in the AWS CLI, the profile of `--profile`
-/// takes precedence over `AWS_ACCESS_KEY_ID`. In the SDK's own order, the variable would.
+/// Returns a provider for one profile. With this provider, `--profile` takes precedence over `AWS_ACCESS_KEY_ID`,
+/// as in the AWS CLI. In the SDK's own order, the variable takes precedence.
 pub(super) fn of_profile(name: &str, config: &ProviderConfig) -> ProfileFileCredentialsProvider {
     ProfileFileCredentialsProvider::builder()
         .configure(config)

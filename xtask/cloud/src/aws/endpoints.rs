@@ -33,9 +33,8 @@ impl Endpoint {
         self.url.as_deref()
     }
 
-    /// Returns true if every call goes to an emulator on this machine. Only `--endpoint-url`
-    /// guarantees that: the variables and the profile can name another endpoint for a single
-    /// service.
+    /// Returns true if `--endpoint-url` sends every call to an emulator on this machine. The variables and the
+    /// profile do not count, because they can name another endpoint for a single service.
     pub(crate) fn is_loopback(&self) -> bool {
         self.is_loopback
     }
@@ -58,8 +57,8 @@ impl Endpoint {
             && response.is_some_and(|response| response.status().is_client_error())
     }
 
-    /// Returns the base URL of an API. `output` is the stack's output with the URL. The
-    /// host of an emulator's API is not in DNS: `LocalStack` and ministack serve the default stage at
+    /// Returns the base URL of an API. `output` is the stack's output with the URL. The host of an emulator's API
+    /// is not in DNS, so `LocalStack` and ministack serve the default stage at
     /// `{endpoint_url}/_aws/execute-api/{api id}/$default`.
     pub(crate) fn api_base(&self, output: &str) -> String {
         let output = output.trim_end_matches('/');
@@ -89,10 +88,12 @@ const SERVICES: [&str; 10] = [
     "Secrets Manager",
 ];
 
-/// Refuses an endpoint that is not a URL, an endpoint without encryption (requests contain session
-/// tokens, hashes of keys and templates), and an emulator that has only some of the services. With an
-/// emulator's STS and the real CloudFormation, [`super::guard`] would check another account than the one
-/// that the command changes.
+/// Refuses unsafe endpoints:
+///
+/// - An endpoint that is not a URL.
+/// - An endpoint without encryption: requests contain session tokens, hashes of keys, and templates.
+/// - An emulator for only some of the services. With an emulator's STS and the real CloudFormation,
+///   [`super::guard`] would check another account than the account that the command changes.
 pub(super) fn refuse_unsafe(config: &SdkConfig) -> Result<(), Failure> {
     let configured = |service| {
         let key = ServiceConfigKey::builder()

@@ -1,5 +1,5 @@
-//! The guard: connects each command to AWS. For a command that changes something, it shows the caller,
-//! the account and the region, and refuses an account or a region that is not the expected one.
+//! The guard connects each command to AWS. Before a command changes anything, the guard shows the caller, the
+//! account and the region, and refuses an unexpected account or region.
 
 use infra::environment::Notification;
 use infra::secret::{ApiKey, ProviderKey};
@@ -42,8 +42,8 @@ impl Aws {
     ///
     /// # Errors
     ///
-    /// The errors of [`Aws::to_change`]. Also if the alarms have no recipient, if the certificate belongs to
-    /// another account or region, or if a provider's key would be sent without encryption.
+    /// The errors of [`Aws::to_change`]. Also if the alarms have no recipient, or if the certificate belongs to
+    /// another account or region. Also if a provider's key would be sent without encryption.
     pub(crate) async fn to_deploy(
         args: &AwsArgs,
         settings: &Settings,
@@ -62,9 +62,9 @@ impl Aws {
         Ok((aws, identity))
     }
 
-    /// Connects for a command that changes an environment's data: keys, messages. For an endpoint on
-    /// this machine, the identity is read only with `--expect-account`, because a local stack has no
-    /// STS.
+    /// Connects for a command that changes an environment's data: API keys or messages in the dead-letter queue.
+    /// For an endpoint on this machine, reads the identity only with `--expect-account`, because a local stack has
+    /// no STS.
     pub(crate) async fn to_change_data(
         args: &AwsArgs,
         settings: &Settings,
@@ -73,7 +73,7 @@ impl Aws {
         if aws.endpoint().is_loopback() && args.expect_account.is_none() {
             return Ok(aws);
         }
-        // Stdout has only the data of the command.
+        // The text format keeps the identity event out of stdout, which has only the data of the command.
         let report = Report::new(OutputFormat::Text);
         aws.guard(args, settings, &report).await?;
         Ok(aws)
@@ -133,8 +133,8 @@ pub(crate) struct IdentityEvent<'a> {
     arn: &'a str,
 }
 
-/// Refuses an account or a region to which the environment is not bound. Refuses staging and prod
-/// until they are bound.
+/// Refuses an account or a region other than those to which the environment is bound. Refuses staging and prod
+/// if they are not bound.
 pub(crate) fn refuse_other_place(
     account: &str,
     region: &str,
@@ -142,9 +142,10 @@ pub(crate) fn refuse_other_place(
 ) -> Result<(), Failure> {
     let environment = settings.environment;
     match &settings.place {
-        Place::Anywhere if is_unbound(settings) => {
-            Err(lacks(settings, &[missing_place(account, region, settings)]))
-        }
+        Place::Anywhere if is_unbound(settings) => Err(refusal(
+            settings,
+            &[missing_place(account, region, settings)],
+        )),
         Place::Anywhere => Ok(()),
         place @ Place::Bound { .. } if place.admits(account, region) => Ok(()),
         place @ Place::Bound {
@@ -170,8 +171,7 @@ pub(crate) fn refuse_other_place(
     }
 }
 
-/// Refuses to deploy an environment while a required setting is missing, and names all of them at
-/// once.
+/// Refuses to deploy an environment if required settings are missing. The error names all of them.
 fn refuse_missing_settings(
     account: &str,
     region: &str,
@@ -183,7 +183,7 @@ fn refuse_missing_settings(
     }
     if settings.alarms && settings.notification.is_none() {
         missing.push(Missing {
-            what: "its alarms have no recipient",
+            consequence: "its alarms have no recipient",
             line: format!(
                 "`{}` with your address, or `{}` if you watch the alarms in another way",
                 Notification::SETTING,
@@ -194,14 +194,14 @@ fn refuse_missing_settings(
     if missing.is_empty() {
         return Ok(());
     }
-    Err(lacks(settings, &missing))
+    Err(refusal(settings, &missing))
 }
 
 /// A required setting that is missing.
 struct Missing {
     /// The consequence, as a clause.
-    what: &'static str,
-    /// The line to write into the settings.
+    consequence: &'static str,
+    /// The line that the operator has to write into the settings.
     line: String,
 }
 
@@ -211,7 +211,7 @@ fn is_unbound(settings: &Settings) -> bool {
 
 fn missing_place(account: &str, region: &str, settings: &Settings) -> Missing {
     Missing {
-        what: "it is not bound to an account and a region",
+        consequence: "it is not bound to an account and a region",
         line: format!(
             "`{}` if {} belongs here",
             Place::setting(account, region),
@@ -220,14 +220,14 @@ fn missing_place(account: &str, region: &str, settings: &Settings) -> Missing {
     }
 }
 
-/// Returns the failure of an environment whose settings lack these.
-fn lacks(settings: &Settings, missing: &[Missing]) -> Failure {
+/// Returns the error that names the missing settings of an environment.
+fn refusal(settings: &Settings, missing: &[Missing]) -> Failure {
     let environment = settings.environment;
-    let what: Vec<&str> = missing.iter().map(|missing| missing.what).collect();
+    let consequences: Vec<&str> = missing.iter().map(|missing| missing.consequence).collect();
     let lines: Vec<&str> = missing.iter().map(|missing| &*missing.line).collect();
     Failure::new(format!(
         "nothing was done to {environment}: {}",
-        what.join(", and ")
+        consequences.join(", and ")
     ))
     .hint(format!(
         "in {} in {SETTINGS_FILE} write {}",
@@ -254,12 +254,12 @@ fn refuse_unexpected(
         "nothing was done: these credentials belong to account {account}, and --expect-account is {expected}"
     ))
     .hint(format!(
-        "use credentials of account {expected} (--profile NAME), or pass --expect-account {account} if that is the right one; the source of these is: {credentials}"
+        "use credentials of account {expected} (--profile NAME), or pass --expect-account {account} if that account is right; these credentials come from: {credentials}"
     )))
 }
 
-/// Refuses to send the key of a price provider over plain HTTP. The update function refuses it
-/// too, but only when it runs.
+/// Refuses to send the key of a price provider over plain HTTP. The update function also refuses this, but only
+/// when it runs.
 fn refuse_key_in_clear(settings: &Settings) -> Result<(), Failure> {
     for key in ProviderKey::ALL {
         let (url, variable) = match key {
@@ -279,8 +279,8 @@ fn refuse_key_in_clear(settings: &Settings) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Refuses a certificate of another account or region. API Gateway refuses it too, but only after
-/// half of the stack has been created.
+/// Refuses a certificate of another account or region. API Gateway also refuses the certificate, but only in the
+/// middle of the deploy.
 fn refuse_other_certificate(
     account: &str,
     region: &str,
@@ -332,7 +332,7 @@ mod tests {
     }
 
     /// Returns the error's message and hint.
-    fn words(refused: Result<(), Failure>) -> Option<(String, String)> {
+    fn message_and_hint(refused: Result<(), Failure>) -> Option<(String, String)> {
         let failure = refused.err()?;
         let hint = failure.hint_text().unwrap_or_default().to_owned();
         Some((failure.to_string(), hint))
@@ -366,7 +366,8 @@ mod tests {
         let here = ("011122223333", "eu-central-1");
         for environment in [Environment::Staging, Environment::Prod] {
             let settings = bound(environment, Place::Anywhere);
-            let (message, hint) = words(refuse_other_place(here.0, here.1, &settings)).unwrap();
+            let (message, hint) =
+                message_and_hint(refuse_other_place(here.0, here.1, &settings)).unwrap();
             let name = environment.name();
             assert_eq!(
                 message,
@@ -382,14 +383,18 @@ mod tests {
             );
         }
         let dev = bound(Environment::Dev, Place::Anywhere);
-        assert_eq!(words(refuse_other_place(here.0, here.1, &dev)), None);
+        assert_eq!(
+            message_and_hint(refuse_other_place(here.0, here.1, &dev)),
+            None
+        );
     }
 
     #[test]
     fn another_account_or_region_is_refused_with_a_hint() {
         for environment in Environment::ALL {
             let settings = bound(environment, Place::bound("011122223333", "eu-central-1"));
-            let refused = |account, region| words(refuse_other_place(account, region, &settings));
+            let refused =
+                |account, region| message_and_hint(refuse_other_place(account, region, &settings));
             assert_eq!(refused("011122223333", "eu-central-1"), None);
 
             let (message, hint) = refused("444455556666", "eu-central-1").unwrap();
@@ -419,7 +424,7 @@ mod tests {
     }
 
     #[test]
-    fn alarms_without_a_recipient_are_refused_unless_that_is_on_purpose() {
+    fn alarms_without_a_recipient_are_refused_unless_the_settings_say_so() {
         let (account, region) = ("011122223333", "eu-central-1");
         let refused = |environment: Environment, notification| {
             let settings = Settings {
@@ -427,7 +432,7 @@ mod tests {
                 notification,
                 ..environment.settings()
             };
-            words(refuse_missing_settings(account, region, &settings))
+            message_and_hint(refuse_missing_settings(account, region, &settings))
         };
         for environment in [Environment::Staging, Environment::Prod] {
             let (message, hint) = refused(environment, None).unwrap();
@@ -459,7 +464,7 @@ mod tests {
             ..Environment::Dev.settings()
         };
         let secret = || ApiKey::Secret(SecretVersion::PLACEHOLDER);
-        let (message, hint) = words(refuse_key_in_clear(&settings(
+        let (message, hint) = message_and_hint(refuse_key_in_clear(&settings(
             "http://example.com",
             secret(),
         )))
@@ -474,14 +479,14 @@ mod tests {
             settings("http://127.0.0.1:3001", secret()),
             settings("http://example.com", ApiKey::None),
         ] {
-            assert_eq!(words(refuse_key_in_clear(&allowed)), None);
+            assert_eq!(message_and_hint(refuse_key_in_clear(&allowed)), None);
         }
         let second = Settings {
             second_api_url: Some("http://example.com"),
             second_api_key: secret(),
             ..Environment::Dev.settings()
         };
-        let (message, _) = words(refuse_key_in_clear(&second)).unwrap();
+        let (message, _) = message_and_hint(refuse_key_in_clear(&second)).unwrap();
         assert!(message.contains("SECOND_API_KEY"), "{message}");
     }
 
@@ -489,16 +494,22 @@ mod tests {
     fn an_unexpected_account_is_refused() {
         let expected = Some(AccountId::new("444455556666"));
         let refused = refuse_unexpected("011122223333", expected, "profile ops");
-        let (message, hint) = words(refused).unwrap();
+        let (message, hint) = message_and_hint(refused).unwrap();
         assert!(
-            hint.ends_with("; the source of these is: profile ops"),
+            hint.ends_with("; these credentials come from: profile ops"),
             "{hint}"
         );
         assert!(
             message.contains("--expect-account is 444455556666"),
             "{message}"
         );
-        assert_eq!(words(refuse_unexpected("444455556666", expected, "")), None);
-        assert_eq!(words(refuse_unexpected("444455556666", None, "")), None);
+        assert_eq!(
+            message_and_hint(refuse_unexpected("444455556666", expected, "")),
+            None
+        );
+        assert_eq!(
+            message_and_hint(refuse_unexpected("444455556666", None, "")),
+            None
+        );
     }
 }

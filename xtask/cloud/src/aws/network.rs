@@ -63,11 +63,11 @@ impl Network {
         })
     }
 
-    /// Refuses an `https://` URL if there are no root certificates to check its certificate.
+    /// Refuses an encrypted endpoint if there are no root certificates. Without a URL, the endpoint is AWS's.
     pub(crate) fn refuse_without_roots(&self, url: Option<&str>) -> Result<(), Failure> {
-        let needs_none = url.is_some_and(|url| url.starts_with("http://"));
+        let is_unencrypted = url.is_some_and(|url| url.starts_with("http://"));
         match &self.roots.missing {
-            Some(reason) if !needs_none => Err(Failure::new(format!(
+            Some(reason) if !is_unencrypted => Err(Failure::new(format!(
                 "there are no root certificates to verify AWS's certificate: {reason}"
             ))
             .hint("install the package ca-certificates, or set SSL_CERT_FILE or AWS_CA_BUNDLE to a file of certificates (PEM)")),
@@ -75,8 +75,8 @@ impl Network {
         }
     }
 
-    /// Makes the HTTP client of the AWS SDK. Its errors name the host and the proxy, and its
-    /// responses have the renewal of the credentials.
+    /// Makes the HTTP client of the AWS SDK. Its errors name the host and the proxy. Its responses have the step
+    /// that renews the credentials as an extension.
     pub(crate) fn sdk_client(&self, renewal: Option<Renewal>) -> SharedHttpClient {
         let direct = self.sdk_connectors(None);
         let proxied = self.sdk_connectors(Some(ProxyConfig::from_env()));
@@ -91,8 +91,7 @@ impl Network {
         })
     }
 
-    /// Makes the connectors. Their TLS uses ring, as in the functions, so that only one TLS library
-    /// is compiled.
+    /// Makes the connectors. Their TLS uses ring, as the functions do, so that only one TLS library is compiled.
     fn sdk_connectors(&self, proxy: Option<ProxyConfig>) -> SharedHttpClient {
         let trust = self.roots.sdk_trust();
         Builder::new().build_with_connector_fn(move |settings, components| {
@@ -157,9 +156,9 @@ fn is_untrusted(reason: &str) -> bool {
     reason == UNTRUSTED
 }
 
-/// Finds the file of certificates and the setting that names it. `AWS_CA_BUNDLE` takes precedence
-/// over the profile's `ca_bundle`, and each replaces the machine's certificates, as in the AWS
-/// CLI: <https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-envvars.html>.
+/// Finds the file of certificates and the setting that names the file. `AWS_CA_BUNDLE` takes precedence over the
+/// profile's `ca_bundle`. As in the AWS CLI, the file replaces the machine's certificates:
+/// <https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-envvars.html>.
 fn ca_bundle_path(
     profile: Option<&str>,
     lookup: impl Fn(&str) -> Option<String>,
@@ -184,7 +183,7 @@ struct Roots {
     store: RootCertStore,
     /// The same certificates as text, if they are from a file.
     pem: Option<Vec<u8>>,
-    /// The reason why there are no certificates.
+    /// The reason why there are no certificates; `None` if there are some.
     missing: Option<String>,
 }
 
@@ -221,7 +220,7 @@ impl Roots {
         let mut pem = String::new();
         for certificate in CertificateDer::pem_slice_iter(&text) {
             let certificate = certificate.map_err(|error| failed(&error))?;
-            // The SDK's client ends the process at an invalid certificate.
+            // The SDK's client would end the process at an invalid certificate.
             if store.add(certificate.clone()).is_ok() {
                 pem.push_str(&as_pem(&certificate));
             }
@@ -240,7 +239,7 @@ impl Roots {
         match (&self.pem, &self.missing) {
             (Some(pem), _) => TrustStore::empty().with_pem_certificate(pem.clone()),
             (None, None) => TrustStore::default(),
-            // The SDK's client ends the process if the machine has no certificate.
+            // With the default, the SDK's client would end the process if the machine has no certificate.
             (None, Some(_)) => TrustStore::empty(),
         }
     }
@@ -285,7 +284,7 @@ impl Proxies {
     }
 }
 
-/// Returns true if a host is the metadata service of an instance or a container:
+/// Returns true if a host begins like a metadata service of an instance or a container. These services are at
 /// 169.254.169.254, 169.254.170.2, 169.254.170.23 and `fd00:ec2::/32`
 /// (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>).
 fn is_metadata(host: &str) -> bool {
@@ -298,7 +297,7 @@ fn is_metadata(host: &str) -> bool {
 pub(crate) fn refuse_unusable_proxy(
     lookup: impl Fn(&str) -> Option<String>,
 ) -> Result<(), Failure> {
-    let somewhere = Uri::from_static("https://aws.amazon.com");
+    let any_url = Uri::from_static("https://aws.amazon.com");
     for variable in PROXY_VARIABLES {
         let value = lookup(variable).unwrap_or_default();
         if value.is_empty() {
@@ -306,7 +305,7 @@ pub(crate) fn refuse_unusable_proxy(
         }
         let proxy = Matcher::builder().https(&*value).build();
         let scheme = proxy
-            .intercept(&somewhere)
+            .intercept(&any_url)
             .and_then(|proxy| proxy.uri().scheme_str().map(str::to_owned));
         let reason = match scheme.as_deref() {
             Some("http" | "https") => continue,
@@ -321,7 +320,7 @@ pub(crate) fn refuse_unusable_proxy(
     Ok(())
 }
 
-/// A connector of the SDK: a direct connection, or one through the proxy.
+/// A connector of the SDK, with or without the proxy.
 #[derive(Debug)]
 struct SdkConnector {
     direct: SharedHttpConnector,
@@ -357,7 +356,7 @@ fn host(url: &str) -> String {
     authority.map_or_else(|| "an unreadable URL".to_owned(), ToString::to_string)
 }
 
-/// Adds the host and the proxy to a connector's error and keeps its kind. An untrusted
+/// Adds the host and the proxy to a connector's error. Keeps the error's kind, except that an untrusted
 /// certificate gets a kind that the SDK does not retry.
 fn no_answer(error: &ConnectorError, host: String, proxy: Option<String>) -> ConnectorError {
     let source = Box::new(NoAnswer {
@@ -444,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn this_machine_and_the_metadata_are_reached_without_a_proxy() {
+    fn this_machine_and_metadata_services_are_reached_without_a_proxy() {
         let proxies = proxies("http://proxy.example:3128");
         for url in [
             "http://127.0.0.1:4566/",
@@ -498,7 +497,7 @@ mod tests {
     }
 
     #[test]
-    fn certificates_keep_their_bytes_as_text() {
+    fn a_certificate_in_pem_is_read_unchanged() {
         let certificate = CertificateDer::from((0..=255).collect::<Vec<u8>>());
         let pem = as_pem(&certificate);
         let read = CertificateDer::from_pem_slice(pem.as_bytes());

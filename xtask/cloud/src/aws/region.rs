@@ -3,8 +3,8 @@
 use infra::place;
 use xtask::failure::Failure;
 
-/// Chooses the first region that is set: `--region`, `AWS_REGION`, `AWS_DEFAULT_REGION`, the
-/// profile's. A blank one counts as not set, because CI systems often set empty variables.
+/// Chooses the first region that is set, in this order: `--region`, `AWS_REGION`, `AWS_DEFAULT_REGION`, the
+/// profile's region. A blank value counts as not set, because CI systems often set empty variables.
 pub(super) fn choose(
     typed: Option<&str>,
     lookup: impl Fn(&str) -> Option<String>,

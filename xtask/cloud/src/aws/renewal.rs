@@ -5,8 +5,8 @@ use std::sync::Arc;
 use aws_config::profile::{Profile, ProfileSet};
 use xtask::output::quoted;
 
-/// The step that renews the credentials of a command, as an imperative. The responses of AWS have
-/// it as an extension, because any call can find that the credentials have expired.
+/// The step that renews the credentials of a command, as an imperative. Each response of AWS has the step as an
+/// extension, because any call can find that the credentials have expired.
 #[derive(Debug, Clone)]
 pub(crate) struct Renewal(Arc<str>);
 
@@ -36,14 +36,14 @@ fn chain(profiles: &ProfileSet) -> Vec<&Profile> {
     chain
 }
 
-/// Returns true if a role of the selected profile has a multi-factor device.
+/// Returns true if the selected profile, or a source profile, names a multi-factor device.
 pub(super) fn has_mfa(profiles: &ProfileSet) -> bool {
     let mut chain = chain(profiles).into_iter();
     chain.any(|profile| profile.get("mfa_serial").is_some())
 }
 
-/// Returns the step that renews the credentials of the selected profile: that of the last profile
-/// in its chain, in the SDK's order of precedence.
+/// Returns the step that renews the credentials of the selected profile. The last source profile decides. Its
+/// settings are tried in the SDK's order of precedence.
 pub(super) fn of_profile(profiles: &ProfileSet) -> String {
     let chain = chain(profiles);
     let base = chain.last();
@@ -63,7 +63,7 @@ pub(super) fn of_profile(profiles: &ProfileSet) -> String {
         // https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-sign-in.html
         format!("run `aws login --profile {}`", quoted(name))
     } else if let Some(process) = setting("credential_process") {
-        // The arguments, and variables before the program, can be secrets.
+        // Only the program is shown: its arguments, and variables before the program, can be secrets.
         let program = process.split_whitespace().next();
         let program = program.filter(|word| !word.contains('=')).unwrap_or("sh");
         format!(
@@ -78,7 +78,7 @@ pub(super) fn of_profile(profiles: &ProfileSet) -> String {
     }
 }
 
-/// The step that renews the credentials of the environment.
+/// The step that renews credentials in environment variables.
 pub(super) const OF_ENVIRONMENT: &str =
     "set new values of AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN";
 

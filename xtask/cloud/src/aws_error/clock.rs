@@ -2,19 +2,19 @@
 
 use aws_sdk_cloudformation::primitives::{DateTime, DateTimeFormat};
 
-/// The largest difference that the travel time of the response can explain, in seconds.
-const AGREE_SECONDS: u64 = 10;
+/// The clocks agree if they differ by less than this. The travel time of the response explains the difference.
+const AGREEMENT_SECONDS: u64 = 10;
 
-/// Computes the seconds by which this machine's clock is ahead of AWS's; negative if this clock
-/// is behind. `None` if the response has no time.
+/// Computes the seconds by which this machine's clock is ahead of AWS's clock; negative if this machine's clock
+/// is behind. Returns `None` if the response has no time.
 ///
 /// A message of Signature Version 4 begins with the request's time and ends with AWS's time: `Signature
 /// expired: 20260115T103000Z is now earlier than 20260115T104500Z (20260115T105000Z - 5 min.)`
 /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html>).
 /// Every other response has AWS's time in its `Date` header.
-pub(super) fn ahead(message: &str, date: Option<&str>, now: i64) -> Option<i64> {
+pub(super) fn seconds_ahead(message: &str, date: Option<&str>, now: i64) -> Option<i64> {
     let mut times = message.split(|end: char| !end.is_ascii_alphanumeric());
-    let mut times = times.by_ref().filter_map(compact);
+    let mut times = times.by_ref().filter_map(parse_compact);
     if let Some(sent) = times.next()
         && let Some(server) = times.last()
     {
@@ -25,7 +25,7 @@ pub(super) fn ahead(message: &str, date: Option<&str>, now: i64) -> Option<i64> 
 }
 
 /// Parses a time such as `20260115T103000Z` into seconds since 1970.
-fn compact(text: &str) -> Option<i64> {
+fn parse_compact(text: &str) -> Option<i64> {
     let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
     let part = |text: &'_ str, from: usize, to: usize| text.get(from..to).map(str::to_owned);
     let (year, month, day) = (part(date, 0, 4)?, part(date, 4, 6)?, part(date, 6, 8)?);
@@ -35,10 +35,10 @@ fn compact(text: &str) -> Option<i64> {
     Some(time.secs())
 }
 
-/// Writes the difference as a clause.
-pub(super) fn words(ahead: i64) -> String {
+/// Describes the difference as a clause.
+pub(super) fn describe(ahead: i64) -> String {
     let difference = ahead.unsigned_abs();
-    if difference < AGREE_SECONDS {
+    if difference < AGREEMENT_SECONDS {
         return "this machine's clock agrees with AWS's".to_owned();
     }
     let (hours, minutes, seconds) = (difference / 3600, difference / 60 % 60, difference % 60);
@@ -58,20 +58,20 @@ mod tests {
     #[test]
     fn the_message_of_a_signature_has_both_times() {
         let expired = "Signature expired: 20260115T103000Z is now earlier than 20260115T104500Z (20260115T105000Z - 5 min.)";
-        let behind = ahead(expired, Some("Thu, 15 Jan 2026 10:30:00 GMT"), 0);
+        let behind = seconds_ahead(expired, Some("Thu, 15 Jan 2026 10:30:00 GMT"), 0);
         assert_eq!(behind, Some(-20 * 60));
         let early = "Signature not yet current: 20260115T113003Z is still later than 20260115T103500Z (20260115T103000Z + 5 min.)";
-        assert_eq!(ahead(early, None, 0), Some(3603));
+        assert_eq!(seconds_ahead(early, None, 0), Some(3603));
     }
 
     #[test]
     fn any_other_response_has_the_time_in_its_header() {
         let date = Some("Thu, 15 Jan 2026 10:30:00 GMT");
         let now = 1_768_473_000 + 843;
-        let found = ahead("The difference is too large.", date, now);
+        let found = seconds_ahead("The difference is too large.", date, now);
         assert_eq!(found, Some(843));
-        assert_eq!(ahead("", Some("yesterday"), now), None);
-        assert_eq!(ahead("", None, now), None);
+        assert_eq!(seconds_ahead("", Some("yesterday"), now), None);
+        assert_eq!(seconds_ahead("", None, now), None);
     }
 
     #[test]
@@ -84,7 +84,7 @@ mod tests {
             (7290, "is 2 h 1 min ahead of AWS's"),
             (i64::MIN, "is 2562047788015215 h 30 min behind AWS's"),
         ] {
-            assert_eq!(words(ahead), format!("this machine's clock {expected}"));
+            assert_eq!(describe(ahead), format!("this machine's clock {expected}"));
         }
     }
 }

@@ -76,7 +76,9 @@ pub(crate) async fn execute(
     let observed = match &traffic {
         None => RolloutObservations::default(),
         Some(traffic) => RolloutObservations {
-            refused: traffic.refused_by_its_check(&ended.events, report).await?,
+            deployment_stopped_by_check: traffic
+                .find_deployment_stopped_by_check(&ended.events, report)
+                .await?,
             raised_alarms: traffic.raised_alarms(),
         },
     };

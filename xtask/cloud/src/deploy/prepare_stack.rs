@@ -6,7 +6,7 @@ use xtask::output;
 
 use super::context::{Consent, Context, NOTHING_DEPLOYED, Phase, Stop, declined};
 use crate::confirm::Question;
-use crate::stack::admission::{Allowed, Approval, NextStep, Operation, STEPS, next_step};
+use crate::stack::admission::{Allowed, Approval, MAX_STEPS, NextStep, Operation, next_step};
 use crate::stack::inventory::{self, StackResource};
 use crate::stack::{self, Stack, events, recover};
 
@@ -29,7 +29,7 @@ pub(crate) async fn prepare(
 ) -> Result<PreparedStack, Stop> {
     let client = context.cloudformation();
     let report = context.report;
-    for steps_left in (0..=STEPS).rev() {
+    for steps_left in (0..=MAX_STEPS).rev() {
         let described = async { Ok(stack::describe(&client, name).await?) };
         let Some(stack) = context.run(phase, described).await? else {
             break;

@@ -165,7 +165,7 @@ pub(super) async fn execute_saved(
 }
 
 async fn read_misaligned(context: &Context<'_>, stack: &Stack) -> anyhow::Result<Vec<Misaligned>> {
-    live_version::misaligned(&context.aws, stack, context.environment()).await
+    live_version::read_misaligned(&context.aws, stack, context.environment()).await
 }
 
 /// Returns the aliases that serve another version than the stack's template names.

@@ -217,7 +217,7 @@ impl SavedPlan {
         let environment = context.environment();
         let traffic_to_restore = match &stack {
             Some(stack) if drift_treatment == DriftTreatment::Revert => {
-                live_version::rollbacks(&context.aws, stack, environment).await?
+                live_version::read_rollbacks(&context.aws, stack, environment).await?
             }
             _ => Vec::new(),
         };

@@ -1,15 +1,15 @@
-//! The decision whether a change set can be created for a stack. It depends only on the stack's
-//! status, and makes no call to AWS.
+//! The steps that bring a stack to a status that allows a change set. The stack's status and the operator's
+//! options decide on the next step, without a call to AWS.
 
 use aws_sdk_cloudformation::types::{ChangeSetType, StackStatus};
 use xtask::failure::Failure;
 
 use super::{Stack, is_at_rest};
 
-/// The maximum number of steps before a change set is created. A failed stack takes three steps: to
-/// wait for the end of an operation, to delete the stack, and to find that it no longer exists. The
-/// maximum ends the wait for a stack that another deploy keeps changing.
-pub(crate) const STEPS: u8 = 6;
+/// Maximum number of steps before a change set is created. The maximum ends the wait for a stack that another
+/// deploy keeps changing. A failed stack takes three steps: to wait for the end of an operation, to delete the
+/// stack, and to find that the stack no longer exists.
+pub(crate) const MAX_STEPS: u8 = 6;
 
 /// The effect of a change set on its stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,10 +43,12 @@ impl Allowed {
     };
 }
 
-/// The operator's approval of the replacement of a failed stack.
+/// The operator's approval to replace a failed stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Approval {
+    /// Given by `--replace-failed-stack`.
     Given,
+    /// The operator must be asked.
     Required,
 }
 
@@ -71,12 +73,12 @@ pub(crate) enum Refusal {
     UpdateRollbackFailed,
     /// This program does not handle the status.
     OtherStatus,
-    /// The stack is still busy after [`STEPS`] steps.
+    /// The stack is still busy after [`MAX_STEPS`] steps.
     Busy,
 }
 
-/// Maps each status to a step. If `steps_left` is 0, the step is a change set or a refusal, whatever
-/// the status is. The statuses are those of
+/// Maps each status to a step. If `steps_left` is 0, the step is always a change set or a refusal. The
+/// statuses are those of
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html#cfn-console-view-stack-data-resources-status-codes>.
 pub(crate) fn next_step(status: &StackStatus, allowed: Allowed, steps_left: u8) -> NextStep {
     let step = step(status, allowed);
@@ -244,7 +246,7 @@ mod tests {
             }
 
             #[test]
-            fn a_busy_stack_or_one_whose_creation_or_deletion_failed_gets_no_change_set(
+            fn only_a_stack_in_a_suitable_status_gets_a_change_set(
                 allowed in any_allowed(),
                 status in any_status()
             ) {
@@ -266,7 +268,7 @@ mod tests {
             }
 
             #[test]
-            fn no_stack_is_deleted_without_approval(status in any_status()) {
+            fn no_stack_is_recovered_without_approval(status in any_status()) {
                 let step = step(status, UNATTENDED);
                 prop_assert!(!matches!(step, NextStep::Replace(_)));
                 prop_assert_ne!(step, NextStep::ContinueUpdateRollback);

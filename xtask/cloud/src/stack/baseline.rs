@@ -1,7 +1,7 @@
 //! The baseline: differences from the template that CloudFormation reports right after a
 //! successful deployment. Later deploys do not count them as drift.
 //!
-//! Some resource types always differ from their template, such as those of
+//! For some resource types, CloudFormation always reports differences, for example those in
 //! aws-cloudformation/cloudformation-coverage-roadmap#1725, #2554 and #2571.
 
 use std::collections::BTreeSet;
@@ -57,11 +57,11 @@ impl fmt::Display for KnownDifference {
 }
 
 impl KnownDifference {
-    /// Returns true if the difference may be in a baseline. A difference that may not is ignored, even
-    /// if a record contains it.
+    /// Returns true if a baseline may contain the difference. Any other difference is ignored, even if a record
+    /// of a deployment contains it.
     fn is_allowed(&self) -> bool {
-        let is = |pattern: &&str| matches(pattern, &self.resource_type);
-        !EXCLUDED_TYPES.iter().any(is)
+        let is_excluded_by = |pattern: &&str| matches_pattern(pattern, &self.resource_type);
+        !EXCLUDED_TYPES.iter().any(is_excluded_by)
             && match &self.difference {
                 None => FALSELY_DELETED.contains(&&*self.resource_type),
                 Some(difference) => {
@@ -74,7 +74,7 @@ impl KnownDifference {
 }
 
 /// Returns true if a type matches a pattern, in which one `*` matches any text.
-fn matches(pattern: &str, resource_type: &str) -> bool {
+fn matches_pattern(pattern: &str, resource_type: &str) -> bool {
     match pattern.split_once('*') {
         None => resource_type == pattern,
         Some((beginning, end)) => resource_type
@@ -83,7 +83,7 @@ fn matches(pattern: &str, resource_type: &str) -> bool {
     }
 }
 
-/// Converts the differences of one resource to those of a baseline.
+/// Converts the differences of one resource into the form of the baseline.
 fn differences_of(stack: &str, resource: &DriftedResource) -> Vec<KnownDifference> {
     let known = |difference: Option<Difference>| KnownDifference {
         stack: stack.to_owned(),
@@ -96,13 +96,15 @@ fn differences_of(stack: &str, resource: &DriftedResource) -> Vec<KnownDifferenc
         DriftStatus::Deleted => vec![known(None)],
         DriftStatus::Modified => {
             let differences = resource.differences.iter().cloned();
-            differences.map(|one| known(Some(one))).collect()
+            differences
+                .map(|difference| known(Some(difference)))
+                .collect()
         }
     }
 }
 
-/// Removes the differences of a baseline from the drift of a stack, and returns the
-/// removed differences. A resource without other differences is removed, too.
+/// Removes the differences in the baseline from the drift of a stack, and returns the removed differences. Also
+/// removes a resource without any other difference.
 pub(crate) fn subtract(
     stack: &str,
     drift: &mut Drift,
@@ -113,21 +115,21 @@ pub(crate) fn subtract(
         let differences = differences_of(stack, resource);
         let (known, rest): (Vec<_>, Vec<_>) = differences
             .into_iter()
-            .partition(|one| one.is_allowed() && baseline.contains(one));
+            .partition(|difference| difference.is_allowed() && baseline.contains(difference));
         if known.is_empty() {
             return true;
         }
         removed.extend(known);
         resource.differences = rest
             .iter()
-            .filter_map(|one| one.difference.clone())
+            .filter_map(|known| known.difference.clone())
             .collect();
         !rest.is_empty()
     });
     removed
 }
 
-/// The changes that a deployment made to one stack, and the drift before it.
+/// The changes that a deployment made to one stack, and the drift before the deployment.
 pub(crate) struct Effect<'a> {
     pub(crate) stack: &'a str,
     /// Logical ids of the created and updated resources.
@@ -154,7 +156,7 @@ pub(crate) struct Verdict {
     /// Differences that arose during the deployment, or cannot be distinguished from such
     /// differences.
     pub(crate) changed_meanwhile: Vec<KnownDifference>,
-    /// Differences that the deployment should have reverted.
+    /// Differences that the deployment had to revert.
     pub(crate) not_reverted: Vec<KnownDifference>,
 }
 
@@ -169,9 +171,11 @@ impl Verdict {
     }
 }
 
-/// Classifies each difference after a deployment. A difference joins the baseline only if
-/// the deployment created or updated its resource and did not import it, if the resource
-/// had no drift before, and if its type and property are not excluded.
+/// Classifies each difference after a deployment. A difference joins the baseline only under these conditions:
+///
+/// - The deployment created or updated the resource, and did not import it.
+/// - The resource had no drift before.
+/// - The type and the property are not excluded.
 pub(crate) fn judge(effect: &Effect<'_>, after: &Drift) -> Verdict {
     let mut verdict = Verdict::default();
     let found = after
@@ -179,14 +183,14 @@ pub(crate) fn judge(effect: &Effect<'_>, after: &Drift) -> Verdict {
         .iter()
         .flat_map(|resource| differences_of(effect.stack, resource));
     for difference in found {
-        if effect.knows(&difference) {
+        if effect.is_known(&difference) {
             verdict.baseline.push(difference);
         } else if effect.explains(&difference) {
             verdict.added.push(difference.clone());
             verdict.baseline.push(difference);
-        } else if effect.reverts && effect.had(&difference, overlap) {
+        } else if effect.reverts && effect.existed_before(&difference, paths_overlap) {
             verdict.not_reverted.push(difference);
-        } else if effect.had(&difference, PartialEq::eq) {
+        } else if effect.existed_before(&difference, PartialEq::eq) {
             verdict.continued.push(difference);
         } else {
             verdict.changed_meanwhile.push(difference);
@@ -204,15 +208,19 @@ pub(crate) fn judge(effect: &Effect<'_>, after: &Drift) -> Verdict {
 
 impl Effect<'_> {
     /// Returns true if the difference is in the baseline already.
-    fn knows(&self, difference: &KnownDifference) -> bool {
+    fn is_known(&self, difference: &KnownDifference) -> bool {
         difference.is_allowed() && self.baseline.contains(difference)
     }
 
-    /// Returns true if the deployment itself explains the difference.
+    /// Returns true if the difference may join the baseline.
     fn explains(&self, difference: &KnownDifference) -> bool {
         let id = &difference.logical_id;
         let clean_before = self.before.is_some_and(|before| {
-            before.covers(id) && !before.resources.iter().any(|one| one.logical_id == *id)
+            before.covers(id)
+                && before
+                    .resources
+                    .iter()
+                    .all(|drifted| drifted.logical_id != *id)
         });
         difference.is_allowed()
             && self.changed.contains(id)
@@ -220,8 +228,8 @@ impl Effect<'_> {
             && clean_before
     }
 
-    /// Returns true if `is_same` matches this difference and one before the deployment.
-    fn had(
+    /// Returns true if `is_same` holds for this difference and any difference before the deployment.
+    fn existed_before(
         &self,
         difference: &KnownDifference,
         is_same: impl Fn(&KnownDifference, &KnownDifference) -> bool,
@@ -234,9 +242,9 @@ impl Effect<'_> {
     }
 }
 
-/// Returns true if two differences belong to the same resource and one of the paths
-/// contains the other.
-fn overlap(one: &KnownDifference, other: &KnownDifference) -> bool {
+/// Returns true if two differences belong to the same resource, and if their paths are equal or one path is
+/// inside the other.
+fn paths_overlap(one: &KnownDifference, other: &KnownDifference) -> bool {
     if (&one.logical_id, &one.physical_id) != (&other.logical_id, &other.physical_id) {
         return false;
     }

@@ -154,7 +154,7 @@ pub(crate) async fn detect(client: &Client, stack: &Stack) -> anyhow::Result<Dri
     });
     let ended = ended.await?;
     let mut drift = Drift::default();
-    // If the detection failed for some resources, the others still have results.
+    // Even a failed detection has results for some resources.
     if ended.detection_status != Some(StackDriftDetectionStatus::DetectionComplete) {
         let reason = ended.detection_status_reason;
         let unknown = || "CloudFormation gives no reason".to_owned();
@@ -215,8 +215,7 @@ impl Drift {
         });
     }
 
-    /// Adds the drift of an alias. If CloudFormation has already reported the alias, only the rollback
-    /// is added.
+    /// Adds the drift of an alias. If CloudFormation has already reported the alias, adds only the rollback.
     pub(crate) fn add_alias(&mut self, alias: DriftedResource) {
         match self
             .resources
@@ -300,7 +299,7 @@ impl fmt::Display for Difference {
 mod tests {
     use super::*;
 
-    fn found(status: StackResourceDriftStatus) -> Drift {
+    fn drift_with(status: StackResourceDriftStatus) -> Drift {
         let mut drift = Drift::default();
         drift.add(
             StackResourceDrift::builder()
@@ -323,12 +322,12 @@ mod tests {
 
     #[test]
     fn a_changed_property_is_shown_with_both_values() {
-        let drift = found(StackResourceDriftStatus::Modified);
+        let drift = drift_with(StackResourceDriftStatus::Modified);
         assert_eq!(
             drift.resources[0].to_string(),
             "ApiLogGroup (AWS::Logs::LogGroup) was changed\n    /RetentionInDays: 30 in the template, nothing now"
         );
-        let gone = found(StackResourceDriftStatus::Deleted);
+        let gone = drift_with(StackResourceDriftStatus::Deleted);
         assert_eq!(
             gone.resources[0].to_string(),
             "ApiLogGroup (AWS::Logs::LogGroup) is gone"
@@ -366,8 +365,8 @@ mod tests {
     }
 
     #[test]
-    fn a_resource_that_could_not_be_compared_is_reported_and_is_no_drift() {
-        let drift = found(StackResourceDriftStatus::UnknownValue);
+    fn a_resource_that_could_not_be_compared_is_unchecked_and_has_no_drift() {
+        let drift = drift_with(StackResourceDriftStatus::UnknownValue);
         assert!(drift.resources.is_empty());
         let unchecked: Vec<String> = drift.unchecked.iter().map(ToString::to_string).collect();
         assert_eq!(unchecked, ["ApiLogGroup: access denied"]);
@@ -376,7 +375,7 @@ mod tests {
             StackResourceDriftStatus::InSync,
             StackResourceDriftStatus::NotChecked,
         ] {
-            let drift = found(status);
+            let drift = drift_with(status);
             assert!(drift.resources.is_empty() && drift.unchecked.is_empty());
         }
     }

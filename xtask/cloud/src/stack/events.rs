@@ -86,7 +86,7 @@ impl ResourceEvent {
         )
     }
 
-    /// Returns true if CloudFormation cancelled the change of the resource because another one failed.
+    /// Returns true if CloudFormation cancelled the change because the change of another resource failed.
     /// Such an event has a failed status, no code, and a short reason: "Resource creation cancelled",
     /// "Resource update cancelled", "Resource deletion cancelled". The reasons that a service gives for
     /// its resource are longer.
@@ -131,12 +131,15 @@ impl fmt::Display for ResourceEvent {
     }
 }
 
-/// One line of a log: time, status, resource and reason. The name of the resource comes before
-/// its type, so that 80 columns show it.
+/// One line of a log: time, status, resource and reason. The resource's name comes before its type, so that a
+/// terminal of 80 columns shows the name.
 pub(crate) struct EventLine<'a>(pub(crate) &'a ResourceEvent);
 
 impl fmt::Display for EventLine<'_> {
-    #[expect(clippy::cast_precision_loss, reason = "an hour is 3,600,000 ms")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a float holds the milliseconds of every operation exactly"
+    )]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let EventLine(event) = self;
         write!(
@@ -152,8 +155,8 @@ impl fmt::Display for EventLine<'_> {
     }
 }
 
-/// Finds the failures that are not consequences of other failures, each once, the earliest first.
-/// Events of the same time keep their order.
+/// Finds the failures that are not consequences of other failures. Returns each failure once, the earliest
+/// first. Events of the same time keep their order.
 pub(crate) fn causes(events: &[ResourceEvent]) -> impl Iterator<Item = &ResourceEvent> {
     let mut causes: Vec<&ResourceEvent> = events.iter().filter(|event| event.is_cause()).collect();
     causes.sort_by_key(|event| event.elapsed_ms);
@@ -163,8 +166,8 @@ pub(crate) fn causes(events: &[ResourceEvent]) -> impl Iterator<Item = &Resource
         .filter(move |event| seen.insert((&event.logical_id, &event.status, &event.reason)))
 }
 
-/// Returns the stack's reason for a rollback. If no resource has failed, for example after a cancelled
-/// update, this is the only reason.
+/// Returns the stack's reason for a rollback. It is the only reason if no resource has failed, for example
+/// after a cancelled update.
 pub(crate) fn rollback_reason(events: &[ResourceEvent]) -> Option<&str> {
     let rollback = events.iter().find(|event| event.begins_rollback());
     rollback.and_then(|event| event.reason.as_deref())
@@ -188,7 +191,7 @@ pub(crate) fn in_progress(events: &[ResourceEvent]) -> Vec<&str> {
     names
 }
 
-/// Finds the failures of a stack's last operation or rollback. `newest_first` are the stack's events.
+/// Finds the failures of a stack's last operation or rollback in the stack's events.
 fn last_failures(newest_first: Vec<StackEvent>) -> Vec<ResourceEvent> {
     let start = DateTime::from_secs(0);
     let events = newest_first
@@ -208,7 +211,7 @@ pub(crate) async fn read_last_failures(
     Ok(last_failures(read_newest(client, stack).await?))
 }
 
-/// Reads one page of events: the newest hundred, the newest first.
+/// Reads the first page of events: the newest 100 events, the newest first.
 async fn read_newest(client: &Client, stack: &Stack) -> Result<Vec<StackEvent>, FailedCall> {
     let read = client
         .describe_stack_events()
@@ -219,45 +222,45 @@ async fn read_newest(client: &Client, stack: &Stack) -> Result<Vec<StackEvent>, 
     Ok(read.stack_events.unwrap_or_default())
 }
 
-/// Reads a stack's events from a point in time.
+/// A reader of a stack's events from a point in time on.
 pub(crate) struct EventLog {
     /// The stack before the operation.
     pub(crate) before: Stack,
-    /// The ids of the events that have been read, or were there before.
+    /// The ids of the events that were read, or that existed before the log began.
     known: HashSet<String>,
     start: Option<DateTime>,
 }
 
 impl EventLog {
-    /// Begins a log before an operation on this stack.
+    /// Begins a log before an operation on this stack. The existing events are not part of the log.
     pub(crate) async fn from_now(
         client: &Client,
         stack: &Stack,
         report: &Report,
     ) -> anyhow::Result<Self> {
-        Self::after(client, stack, 0, report).await
+        Self::begin(client, stack, 0, report).await
     }
 
-    /// Begins a log with the newest event. If the operation in progress has ended meanwhile, that
-    /// event says so.
+    /// Begins a log with the newest existing event. If the operation in progress has ended meanwhile, this
+    /// event reports the end.
     pub(crate) async fn from_newest(
         client: &Client,
         stack: &Stack,
         report: &Report,
     ) -> anyhow::Result<Self> {
-        Self::after(client, stack, 1, report).await
+        Self::begin(client, stack, 1, report).await
     }
 
-    /// Begins a log after an event, counted from the newest. Retries while AWS throttles the calls.
-    async fn after(
+    /// Begins a log with the `unread` newest existing events. Retries while AWS throttles the calls.
+    async fn begin(
         client: &Client,
         stack: &Stack,
-        newest: usize,
+        unread: usize,
         report: &Report,
     ) -> anyhow::Result<Self> {
         let read = async || read_newest(client, stack).await;
         let read = polling::while_transient(|text| report.warn(text), read).await?;
-        let known = read.into_iter().skip(newest);
+        let known = read.into_iter().skip(unread);
         Ok(EventLog {
             before: stack.clone(),
             known: known.filter_map(|event| event.event_id).collect(),
@@ -265,8 +268,7 @@ impl EventLog {
         })
     }
 
-    /// Reads the events since the last call, in the order of time. After an error, the next call
-    /// returns all of them.
+    /// Reads the events since the last successful call, in the order of time.
     pub(crate) async fn read(&mut self, client: &Client) -> Result<Vec<ResourceEvent>, FailedCall> {
         let mut unread = Vec::new();
         let mut ids = HashSet::new();
@@ -283,7 +285,7 @@ impl EventLog {
             if self.known.contains(&id) {
                 break;
             }
-            // Between two pages, new events push old ones to the next page.
+            // If new events arrive between two pages, the second page repeats events of the first page.
             if ids.insert(id) {
                 unread.push(event);
             }
@@ -362,7 +364,7 @@ mod tests {
             let resources = template.as_value()["Resources"].as_object();
             for id in resources.expect("the template has resources").keys() {
                 let line = event(id, "UPDATE_IN_PROGRESS", "");
-                // A redrawn line begins with the time.
+                // On a terminal, the line that is drawn again begins with the elapsed time.
                 let shown = format!("00:00:00  {}", line.summary());
                 let shown: String = shown.chars().take(80).collect();
                 assert!(shown.contains(&format!("  {id} (")), "{shown}");

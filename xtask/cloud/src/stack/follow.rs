@@ -24,7 +24,7 @@ use crate::report::Report;
 /// shifts traffic and is rolled back by an alarm takes half an hour.
 const FOLLOW_LIMIT: Duration = Duration::from_hours(2);
 
-/// The longest time after the final status in which the last events may still be missing.
+/// The longest time by which the last events may follow the final status.
 const EVENTS_LAG: Duration = Duration::from_secs(10);
 
 /// The pause after the first poll, and the longest pause.
@@ -37,7 +37,7 @@ const NAMED_RESOURCES: usize = 3;
 /// The hint if an operation cannot be followed any more.
 const AGAIN: &str = "run the same command again: it follows the operation to its end";
 
-/// An operation on a stack that has ended.
+/// The end of an operation on a stack.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) stack: Stack,
@@ -85,12 +85,12 @@ pub(crate) async fn to_the_end(
         if let Some(traffic) = &mut traffic {
             traffic.poll(&events, &mut screen.progress, report).await?;
         }
-        let at = started.elapsed();
+        let elapsed = started.elapsed();
         let reported = match &unread {
             None => Ok(events::stack_status(&events)),
             Some(_) => Err(EventsUnread),
         };
-        if watch.is_over(at, &stack, reported) {
+        if watch.is_over(elapsed, &stack, reported) {
             drop(screen);
             let mut failures = operation_events::of_operation(client, &stack, &events).await;
             if let Some(failed) = &unread {
@@ -102,7 +102,7 @@ pub(crate) async fn to_the_end(
                 failures,
             });
         }
-        if at >= FOLLOW_LIMIT {
+        if elapsed >= FOLLOW_LIMIT {
             return Err(too_long(&name).into());
         }
         if let Some(failed) = unread {
@@ -112,7 +112,7 @@ pub(crate) async fn to_the_end(
             screen.warn_of_events(&failed.failure)?;
             pause = polling::next_pause(pause);
         }
-        screen.heartbeat(at, &stack, &events);
+        screen.heartbeat(elapsed, &stack, &events);
         sleep(pause).await;
         pause = pause.mul_f64(1.5).min(LONGEST_PAUSE);
     }
@@ -156,19 +156,19 @@ struct Watch {
 impl Watch {
     fn new(before: Stack) -> Self {
         Watch {
-            // A creation, or an operation that was already in progress.
+            // A stack is not at rest before its creation, or if an operation is already in progress.
             has_begun: !is_at_rest(&before.status),
             before,
             over_since: None,
         }
     }
 
-    /// Returns true if the stack's status is that of the operation's end, and not that from before the
-    /// operation. `at` is the time since the first poll. `reported` is the last status of the stack in
+    /// Returns true if the operation has ended: the stack's status is final, and is not the status from before
+    /// the operation. `elapsed` is the time since the first poll. `reported` is the last status of the stack in
     /// the operation's events.
     fn is_over(
         &mut self,
-        at: Duration,
+        elapsed: Duration,
         stack: &Stack,
         reported: Result<Option<&str>, EventsUnread>,
     ) -> bool {
@@ -189,8 +189,8 @@ impl Watch {
         if !self.has_begun {
             return false;
         }
-        let since = *self.over_since.get_or_insert(at);
-        reported.is_err() || at.saturating_sub(since) >= EVENTS_LAG
+        let since = *self.over_since.get_or_insert(elapsed);
+        reported.is_err() || elapsed.saturating_sub(since) >= EVENTS_LAG
     }
 }
 
@@ -236,20 +236,20 @@ impl<'a> Screen<'a> {
         ))
     }
 
-    /// Prints a line if there was no event for 30 seconds.
-    fn heartbeat(&mut self, at: Duration, stack: &Stack, events: &[ResourceEvent]) {
+    /// Prints the state of the operation if no line was printed for [`HEARTBEAT`].
+    fn heartbeat(&mut self, elapsed: Duration, stack: &Stack, events: &[ResourceEvent]) {
         if self.last_line.elapsed() >= HEARTBEAT {
             self.last_line = Instant::now();
             let under_way = events::in_progress(events);
-            let text = heartbeat(self.name, at, stack.status.as_str(), &under_way);
+            let text = heartbeat(self.name, elapsed, stack.status.as_str(), &under_way);
             self.progress.heartbeat(&text);
         }
     }
 }
 
 /// Returns the text of a heartbeat: the status, and the resources in progress.
-fn heartbeat(name: &str, at: Duration, status: &str, under_way: &[&str]) -> String {
-    let mut text = format!("still following {name} ({} s): {status}", at.as_secs());
+fn heartbeat(name: &str, elapsed: Duration, status: &str, under_way: &[&str]) -> String {
+    let mut text = format!("still following {name} ({} s): {status}", elapsed.as_secs());
     if !under_way.is_empty() {
         let named: Vec<&str> = under_way.iter().copied().take(NAMED_RESOURCES).collect();
         text.push_str("; in progress: ");

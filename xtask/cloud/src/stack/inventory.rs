@@ -1,4 +1,4 @@
-//! The resources of a stack, and those that outlive the stack.
+//! The resources of a stack, some of which outlive the stack.
 
 use aws_sdk_cloudformation::Client;
 use serde::Serialize;
@@ -29,8 +29,8 @@ impl StackResource {
     }
 }
 
-/// Reads the resources of a stack, sorted by type and logical id. Those that are deleted with the
-/// stack come first.
+/// Reads the resources of a stack: first those that are deleted with the stack, then those that stay. Both
+/// groups are sorted by type and logical id.
 pub(crate) async fn read(client: &Client, stack: &Stack) -> anyhow::Result<Vec<StackResource>> {
     let (resources, template) = tokio::try_join!(
         list_resources(client, stack),

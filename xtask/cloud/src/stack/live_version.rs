@@ -1,6 +1,5 @@
-//! Comparison of the version that an alias serves with the stack's version.
-//! CloudFormation's drift detection misses some differences and does not recognise a
-//! rollback.
+//! Comparison of the version that an alias serves with the stack's version. CloudFormation's drift detection
+//! misses some of these differences, and does not recognise a rollback.
 
 use std::collections::BTreeMap;
 
@@ -26,9 +25,9 @@ pub(crate) struct Misaligned {
     pub(crate) deployed: String,
 }
 
-/// Reads the aliases that serve another version than the stack's, or several versions. Leaves out a
-/// deleted alias, because drift detection reports it.
-pub(crate) async fn misaligned(
+/// Reads the aliases that serve another version than the stack's, or several versions. Leaves out a deleted
+/// alias, because drift detection reports its deletion.
+pub(crate) async fn read_misaligned(
     aws: &Aws,
     stack: &Stack,
     environment: Environment,
@@ -76,18 +75,18 @@ pub(crate) async fn read_published_versions(
     Ok(Function::SERVING.into_iter().filter_map(version).collect())
 }
 
-/// Reads the rollbacks of the environment's functions that are still in effect.
-pub(crate) async fn rollbacks(
+/// Reads the rollbacks that are still in effect.
+pub(crate) async fn read_rollbacks(
     aws: &Aws,
     stack: &Stack,
     environment: Environment,
 ) -> anyhow::Result<Vec<Rollback>> {
-    let misaligned = misaligned(aws, stack, environment).await?;
+    let misaligned = read_misaligned(aws, stack, environment).await?;
     let drifted = misaligned.into_iter().map(DriftedResource::from);
     Ok(drifted.filter_map(|resource| resource.rollback).collect())
 }
 
-/// Moves an alias back to the stack's version, without weights, if the alias still serves the version
+/// Moves an alias back to the stack's version and removes its weights, if the alias still serves the version
 /// of the rollback. Returns true if the alias was moved.
 pub(crate) async fn restore_traffic(aws: &Aws, rollback: &Rollback) -> anyhow::Result<bool> {
     let Rollback {
@@ -128,14 +127,14 @@ impl From<Misaligned> for DriftedResource {
                 actual: Some("a share of the calls goes to another version".to_owned()),
             });
         }
-        let ours = is_elsewhere && live.rolled_back.is_some();
+        let is_rollback = is_elsewhere && live.rolled_back.is_some();
         DriftedResource {
             logical_id: logical_id.unwrap_or_else(|| LIVE_ALIAS.to_owned()),
             resource_type: "AWS::Lambda::Alias".to_owned(),
             physical_id: format!("{function}:{LIVE_ALIAS}"),
             status: DriftStatus::Modified,
             differences,
-            rollback: ours.then_some(Rollback {
+            rollback: is_rollback.then_some(Rollback {
                 function,
                 live: live.version,
                 deployed,
@@ -144,8 +143,8 @@ impl From<Misaligned> for DriftedResource {
     }
 }
 
-/// The resources of a stack. The ARN of a Lambda version ends with `:function:NAME:VERSION`, that of an
-/// alias with `:function:NAME:ALIAS`.
+/// The resources of a stack. The ARN of a Lambda version ends with `:function:NAME:VERSION`, and the ARN of an
+/// alias ends with `:function:NAME:ALIAS`.
 struct Resources(Vec<StackResourceSummary>);
 
 impl Resources {
@@ -162,15 +161,15 @@ impl Resources {
         self.find("AWS::Lambda::Alias", function).map(|(id, _)| id)
     }
 
-    /// Finds the logical id and the last part of the ARN.
+    /// Finds a function's version or alias, and returns its logical id and the last part of its ARN.
     fn find(&self, resource_type: &str, function: &str) -> Option<(&str, &str)> {
         let mut of_type = self
             .0
             .iter()
-            .filter(|one| one.resource_type() == Some(resource_type));
-        of_type.find_map(|one| {
-            let qualifier = qualifier(one.physical_resource_id()?, function)?;
-            Some((one.logical_resource_id()?, qualifier))
+            .filter(|resource| resource.resource_type() == Some(resource_type));
+        of_type.find_map(|resource| {
+            let qualifier = qualifier(resource.physical_resource_id()?, function)?;
+            Some((resource.logical_resource_id()?, qualifier))
         })
     }
 }
@@ -206,7 +205,7 @@ mod tests {
         live
     }
 
-    fn compared(live: LiveAlias) -> DriftedResource {
+    fn drifted(live: LiveAlias) -> DriftedResource {
         DriftedResource::from(Misaligned {
             function: "crypto-watch-api-dev".to_owned(),
             logical_id: Some("ApiAlias".to_owned()),
@@ -217,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_rollback_is_named_with_both_versions() {
-        let rollback = compared(rolled_back("4", "3")).rollback;
+        let rollback = drifted(rolled_back("4", "3")).rollback;
         let words = rollback.map(|rollback| rollback.to_string());
         let expected =
             "crypto-watch-api-dev was rolled back: version 3 serves, the stack's version is 4";
@@ -227,7 +226,7 @@ mod tests {
     #[test]
     fn an_alias_that_was_moved_or_weighted_by_hand_is_drift_without_a_rollback() {
         for moved in [LiveAlias::for_tests("3"), weighted("4", "3")] {
-            let drifted = compared(moved);
+            let drifted = drifted(moved);
             assert!(drifted.rollback.is_none() && drifted.differences.len() == 1);
         }
     }

@@ -33,8 +33,7 @@ use crate::polling;
 use crate::report::Report;
 use crate::times::rfc3339;
 
-/// The time that the deletion of a stack without resources may take.
-const EMPTY_LIMIT: Duration = Duration::from_mins(2);
+const EMPTY_DELETION_LIMIT: Duration = Duration::from_mins(2);
 
 /// A stack's outputs by their names.
 pub(crate) type Outputs = BTreeMap<String, String>;
@@ -47,7 +46,7 @@ pub(crate) struct Stack {
     pub(crate) status: StackStatus,
     pub(crate) status_reason: Option<String>,
     pub(crate) outputs: Outputs,
-    /// The time of the last update, RFC 3339; `None` before the first one.
+    /// The time of the last update, RFC 3339; `None` before the first update.
     pub(crate) last_updated: Option<String>,
     /// RFC 3339.
     pub(crate) created: Option<String>,
@@ -57,8 +56,8 @@ pub(crate) struct Stack {
 }
 
 impl Stack {
-    /// Returns true if the stack has only change sets. The stack has no resources until the first change set
-    /// is executed.
+    /// Returns true if no change set of the stack has been executed. Such a stack has no template and no
+    /// resources.
     pub(crate) fn is_only_planned(&self) -> bool {
         self.status == StackStatus::ReviewInProgress
     }
@@ -131,8 +130,8 @@ pub(crate) async fn describe(client: &Client, stack: &str) -> Result<Option<Stac
     }))
 }
 
-/// Reads a stack that must exist. Retries after throttling and lost connections: an operation on the
-/// stack may be running, and the command must not lose sight of it.
+/// Reads a stack that must exist. Retries after throttling and lost connections, because the command may be
+/// following an operation on the stack.
 pub(crate) async fn existing(
     client: &Client,
     stack: &str,
@@ -172,7 +171,8 @@ pub(crate) fn not_found(aws: &Aws, environment: Environment) -> Failure {
     ))
 }
 
-/// Returns the command that deploys a stack that is only planned, and the command that deletes it.
+/// Returns the two commands that can follow for a stack that is only planned: its deployment and its
+/// deletion.
 pub(crate) fn next_commands(stack: &Stack, environment: Environment) -> String {
     format!(
         "`cargo xtask deploy --env {environment}` deploys it; {} removes the plan",
@@ -180,7 +180,6 @@ pub(crate) fn next_commands(stack: &Stack, environment: Environment) -> String {
     )
 }
 
-/// Lists the resources of a stack.
 pub(crate) async fn list_resources(
     client: &Client,
     stack: &Stack,
@@ -210,14 +209,14 @@ pub(crate) async fn delete_empty(client: &Client, stack: &Stack) -> anyhow::Resu
     let deletion = client.delete_stack().stack_name(&stack.id).send().await;
     deletion.explained(format_args!("delete the empty stack {name}"))?;
     let what = format_args!("waiting for the deletion of the empty stack {name}");
-    polling::wait(EMPTY_LIMIT, what, async || {
+    polling::wait(EMPTY_DELETION_LIMIT, what, async || {
         Ok(describe(client, name).await?.is_none().then_some(()))
     })
     .await
 }
 
-/// Returns true if the status does not end in `_IN_PROGRESS`, as that of every running operation does.
-/// `REVIEW_IN_PROGRESS`, without an operation, is not at rest either.
+/// Returns true if no operation is in progress. The exception is `REVIEW_IN_PROGRESS`, which does not count as
+/// at rest although it has no operation.
 pub(crate) fn is_at_rest(status: &StackStatus) -> bool {
     !status.as_str().ends_with("_IN_PROGRESS")
 }

@@ -26,19 +26,19 @@ pub(crate) fn way_out(reason: &str, region: &str) -> Option<String> {
             "another stack has this resource: remove it from {stack}"
         ));
     }
-    Some(match Taken::find(reason) {
-        Some(taken) => taken.way_out(region),
+    Some(match ExistingResource::find(reason) {
+        Some(existing) => existing.way_out(region),
         None => "a resource of this name exists outside the stack: find its name in the events in the CloudFormation console, and remove it".to_owned(),
     })
 }
 
 /// A resource outside the stack with a name that the stack needs.
-struct Taken<'a> {
+struct ExistingResource<'a> {
     resource_type: &'a str,
     name: &'a str,
 }
 
-impl<'a> Taken<'a> {
+impl<'a> ExistingResource<'a> {
     fn find(reason: &'a str) -> Option<Self> {
         Self::with_identifier(reason).or_else(|| Self::to_import(reason))
     }
@@ -46,7 +46,7 @@ impl<'a> Taken<'a> {
     fn with_identifier(reason: &'a str) -> Option<Self> {
         let identifier = between(reason, "with identifier '", &['\'']);
         let name = identifier.map(|text| between(text, "\":\"", &['"']).unwrap_or(text));
-        Some(Taken {
+        Some(ExistingResource {
             resource_type: between(reason, "of type '", &['\''])?,
             name: name?,
         })
@@ -57,16 +57,20 @@ impl<'a> Taken<'a> {
         let (property, name) = between(reason, " ({", &['}'])?.split_once('=')?;
         let named_by = |property: &str| {
             let mut types = resources::all();
-            types.find(|one| one.naming.is_some_and(|naming| naming.property == property))
+            types.find(|known| {
+                known
+                    .naming
+                    .is_some_and(|naming| naming.property == property)
+            })
         };
-        Some(Taken {
+        Some(ExistingResource {
             resource_type: named_by(property)?.name,
             name,
         })
     }
 
     fn way_out(&self, region: &str) -> String {
-        let Taken {
+        let ExistingResource {
             resource_type,
             name,
         } = self;
@@ -131,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_resource_of_another_stack_and_an_unknown_one_have_a_hint_too() {
+    fn a_resource_of_another_stack_and_an_unnamed_resource_have_hints() {
         let stack = "arn:aws:cloudformation:us-east-1:1:stack/other/1";
         let other = explained(&format!("/aws/lambda/f already exists in stack {stack}"));
         assert!(

@@ -1,5 +1,5 @@
-//! The events of an operation that only `DescribeEvents` returns: failed validations and hooks.
-//! The stack's own events only say that such events exist.
+//! The failures of an operation that only `DescribeEvents` returns: failed validations and hooks. The stack's
+//! own events only say that such failures exist.
 //!
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeEvents.html>
 
@@ -57,7 +57,7 @@ pub(crate) async fn of_operation(
     if !refers_to_events(stack, events) {
         return OperationFailures::default();
     }
-    // The rollback is a separate, later operation.
+    // The first id is the operation's: its rollback has an id of its own, and comes later.
     let operation = events.iter().find_map(|event| event.operation_id.as_ref());
     let request = client.describe_events();
     read(match operation {
@@ -86,8 +86,8 @@ fn refers_to_events(stack: &Stack, events: &[ResourceEvent]) -> bool {
 }
 
 async fn read(request: DescribeEventsFluentBuilder) -> OperationFailures {
-    let failed_ones = EventFilter::builder().failed_events(true).build();
-    let mut pages = request.filters(failed_ones).into_paginator().send();
+    let only_failed = EventFilter::builder().failed_events(true).build();
+    let mut pages = request.filters(only_failed).into_paginator().send();
     let mut read = OperationFailures::default();
     while let Some(page) = pages.next().await {
         let page = match page {

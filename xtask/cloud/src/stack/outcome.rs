@@ -14,10 +14,10 @@ use super::name_taken;
 /// alias could not be updated.
 #[derive(Debug, Default)]
 pub(crate) struct RolloutObservations<'a> {
-    /// The alarms that were in alarm while traffic moved.
+    /// The alarms that were in state `ALARM` while traffic moved.
     pub(crate) raised_alarms: Vec<&'a str>,
     /// The id of the CodeDeploy deployment that its pre-traffic check stopped.
-    pub(crate) refused: Option<String>,
+    pub(crate) deployment_stopped_by_check: Option<String>,
 }
 
 /// Judges an operation by the stack's status at its end.
@@ -42,11 +42,11 @@ pub(crate) fn judge(ended: &Ended, rollout: &RolloutObservations<'_>) -> anyhow:
         message.push_str("; in alarm while traffic moved: ");
         message.push_str(&alarms);
     }
-    if let Some(deployment) = &rollout.refused {
-        let refused = format!(
+    if let Some(deployment) = &rollout.deployment_stopped_by_check {
+        let stopped = format!(
             "; the new version failed its pre-traffic check and got no traffic (deployment {deployment})"
         );
-        message.push_str(&refused);
+        message.push_str(&stopped);
     }
     let hint = match name_taken::way_out(&cause, super::region(&stack.id)) {
         Some(taken) => format!("{taken}; {}", way_out(stack)),
@@ -78,15 +78,14 @@ pub(crate) fn cause(ended: &Ended) -> String {
     failures.describe_or(reason)
 }
 
-/// Returns the environment of a service's stack.
 fn environment(stack: &Stack) -> Option<Environment> {
     Environment::ALL
         .into_iter()
         .find(|environment| names::stack(*environment) == stack.name)
 }
 
-/// Lambda's messages if a function has not changed since its last version: the older and the newer
-/// text (aws/aws-cdk#18797, aws/aws-cdk#28252).
+/// Lambda's messages if a function has not changed since its last version: the old and the new wording
+/// (aws/aws-cdk#18797, aws/aws-cdk#28252).
 const UNCHANGED_FUNCTION: [&str; 2] = [
     "A version for this Lambda function exists",
     "Version already exists",
@@ -110,7 +109,7 @@ fn hint(stack: &Stack, events: &[ResourceEvent], rollout: &RolloutObservations<'
         );
     }
     match environment(stack) {
-        Some(environment) if rollout.refused.is_some() => format!(
+        Some(environment) if rollout.deployment_stopped_by_check.is_some() => format!(
             "`cargo xtask logs --env {environment} --function {}` shows the cause; {way_out}",
             Function::Verify.name()
         ),
@@ -152,7 +151,6 @@ mod tests {
 
     use super::*;
 
-    /// Returns events of the stack itself with these statuses.
     fn own_events(statuses: &[&str]) -> Vec<ResourceEvent> {
         let own = |status: &&str| ResourceEvent {
             time: String::new(),
@@ -180,12 +178,12 @@ mod tests {
         assert_eq!(judged, Err(expected.to_owned()));
         let mut rollout = RolloutObservations {
             raised_alarms: vec!["errors", "throttles"],
-            refused: None,
+            deployment_stopped_by_check: None,
         };
         let judged = judge(&ended, &rollout);
         let expected = format!("{expected}; in alarm while traffic moved: errors, throttles");
         assert_eq!(judged.map_err(|error| error.to_string()), Err(expected));
-        rollout.refused = Some("d-1".to_owned());
+        rollout.deployment_stopped_by_check = Some("d-1".to_owned());
         let judged = judge(&ended, &rollout).map_err(|error| error.to_string());
         let refused =
             "the new version failed its pre-traffic check and got no traffic (deployment d-1)";

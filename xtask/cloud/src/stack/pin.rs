@@ -32,13 +32,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_alias_gets_a_literal_and_loses_its_update_policy_and_nothing_else_changes() {
+    fn only_the_version_and_the_update_policy_of_the_alias_change() {
         for environment in Environment::ALL {
             let settings = environment.settings();
             let template = infra::stack::service(&settings, &Artifacts::placeholder());
             let before = template.render().unwrap().to_json();
             let mut edited: Value = serde_json::from_str(&before).unwrap();
-            // No byte changes by reading and writing.
+            // Reading and writing the template changes no byte.
             assert_eq!(edited.to_string(), before);
             assert_eq!(pinned(&edited, "ApiAlias"), None);
             let mut expected = edited.clone();

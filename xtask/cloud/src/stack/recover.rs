@@ -10,7 +10,7 @@ use super::{Stack, follow, is_at_rest, outcome};
 use crate::aws_error::Explained as _;
 use crate::report::Report;
 
-/// Follows the operation in progress to its end, whether it succeeds or fails.
+/// Follows the operation in progress to its end. A failure of the operation is not an error.
 pub(crate) async fn follow_operation(
     client: &Client,
     stack: &Stack,

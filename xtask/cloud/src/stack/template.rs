@@ -10,9 +10,8 @@ use serde_json::Value;
 
 use crate::aws_error::Explained as _;
 
-/// Reads the keys of the deployed zips in the environment's bucket; empty if there is no stack. Leaves
-/// out zips in another bucket: a stack that was deployed from such a bucket refers to it until the next
-/// deploy.
+/// Reads the keys of the deployed zips in the environment's artifact bucket; empty if there is no stack. Leaves
+/// out zips in another bucket, to which an old stack may still refer.
 pub(crate) async fn deployed_zips(
     client: &Client,
     environment: Environment,
@@ -37,7 +36,7 @@ pub(crate) async fn deployed(client: &Client, stack: &str) -> anyhow::Result<Opt
 ///
 /// # Errors
 ///
-/// Also if the template is not JSON. Every deploy of this program sends JSON.
+/// If the call fails, or if the template is not JSON. Every deploy of this program sends JSON.
 pub(crate) async fn existing(client: &Client, stack: &str) -> anyhow::Result<Value> {
     let template = text(client.get_template().stack_name(stack), stack).await?;
     serde_json::from_str(&template)
@@ -54,10 +53,10 @@ pub(crate) async fn of_change_set(
     text(request.change_set_name(id), &format!("the change set {id}")).await
 }
 
-async fn text(request: GetTemplateFluentBuilder, of: &str) -> anyhow::Result<String> {
+async fn text(request: GetTemplateFluentBuilder, owner: &str) -> anyhow::Result<String> {
     let request = request.template_stage(TemplateStage::Original);
     let template = request.send().await;
-    let template = template.explained(format_args!("read the template of {of}"))?;
+    let template = template.explained(format_args!("read the template of {owner}"))?;
     Ok(template.template_body.unwrap_or_default())
 }
 

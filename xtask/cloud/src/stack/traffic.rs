@@ -1,5 +1,5 @@
 //! The view of a rollout: the traffic that CodeDeploy moves to a new version of the API, and the alarms
-//! that can stop the rollout. This code only reports.
+//! that can stop the rollout. This code only reports, and never moves traffic.
 
 #[cfg(test)]
 mod tests;
@@ -25,20 +25,20 @@ use crate::report::Report;
 /// The time between two polls. CodeDeploy moves traffic at most once a minute, and alarms evaluate
 /// whole minutes.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
-/// The time that one call of a poll may take. Meanwhile, no event of the stack is shown.
+/// Time limit of one call of a poll. The limit is short, because no event of the stack is shown meanwhile.
 const CALL_LIMIT: Duration = Duration::from_secs(10);
 
-/// The traffic of one deployment.
+/// The traffic of the API during one deploy.
 pub(crate) struct Traffic<'a> {
     aws: &'a Aws,
     environment: Environment,
     /// The version that served before; `None` if the alias could not be read.
     before: Option<String>,
-    /// The names of the alarms that can stop the deployment.
+    /// The names of the alarms that can stop the rollout.
     alarms: Vec<String>,
-    shown: Option<State>,
-    was_in_alarm: BTreeSet<String>,
-    /// The time of the last poll while traffic moves.
+    last_shown: Option<State>,
+    raised_alarms: BTreeSet<String>,
+    /// The time of the last poll; `None` while no traffic moves.
     last_poll: Option<Instant>,
     has_warned: bool,
 }
@@ -62,8 +62,8 @@ struct State {
     alarms: Vec<AlarmState>,
 }
 
-/// An alarm and its state. The time and the reason are left out, because they may change while the
-/// state stays the same.
+/// An alarm and its state. The time and the reason of the state are left out, because they may change even if
+/// the state does not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct AlarmState {
     /// The full name of the alarm, such as `crypto-watch-api-errors-prod`.
@@ -85,8 +85,8 @@ impl fmt::Display for State {
 }
 
 impl<'a> Traffic<'a> {
-    /// Reads the version that serves before the deployment. Returns `None` if the environment moves its
-    /// alias at once: then there is nothing to show.
+    /// Reads the version that serves before the deploy. Returns `None` if the environment moves all traffic at
+    /// once, because there is nothing to show then.
     pub(crate) async fn before_deploying(aws: &'a Aws, settings: &Settings) -> Option<Self> {
         if settings.traffic_shifting == TrafficShifting::None {
             return None;
@@ -99,8 +99,8 @@ impl<'a> Traffic<'a> {
                 RolloutAlarms::RollBack => names::rollout_alarms(settings.environment).into(),
                 RolloutAlarms::Ignore => Vec::new(),
             },
-            shown: None,
-            was_in_alarm: BTreeSet::new(),
+            last_shown: None,
+            raised_alarms: BTreeSet::new(),
             last_poll: None,
             has_warned: false,
         };
@@ -110,8 +110,8 @@ impl<'a> Traffic<'a> {
         Some(traffic)
     }
 
-    /// Reads the alias and the alarms, and reports a change. Does so while the stack updates an alias,
-    /// and once more after that.
+    /// Reads the alias and the alarms, and reports a change. Reads them only while the stack updates an alias,
+    /// and once more afterwards.
     pub(crate) async fn poll(
         &mut self,
         events: &[ResourceEvent],
@@ -141,7 +141,7 @@ impl<'a> Traffic<'a> {
             }
         };
         let state = State { share, alarms };
-        if self.shown.as_ref() == Some(&state) {
+        if self.last_shown.as_ref() == Some(&state) {
             return Ok(());
         }
         progress.note(state.to_string());
@@ -153,7 +153,7 @@ impl<'a> Traffic<'a> {
                 alarms: &state.alarms,
             })
         })?;
-        self.shown = Some(state);
+        self.last_shown = Some(state);
         Ok(())
     }
 
@@ -172,12 +172,12 @@ impl<'a> Traffic<'a> {
 
     /// Returns the alarms that were in state `ALARM` at any time while traffic moved.
     pub(crate) fn raised_alarms(&self) -> Vec<&str> {
-        self.was_in_alarm.iter().map(String::as_str).collect()
+        self.raised_alarms.iter().map(String::as_str).collect()
     }
 
-    /// Finds the CodeDeploy deployment of the operation with these events, if the pre-traffic check has
-    /// stopped the deployment.
-    pub(crate) async fn refused_by_its_check(
+    /// Finds the CodeDeploy deployment of the operation with these events, if the pre-traffic check has stopped
+    /// the deployment.
+    pub(crate) async fn find_deployment_stopped_by_check(
         &self,
         events: &[ResourceEvent],
         report: &Report,
@@ -199,7 +199,7 @@ impl<'a> Traffic<'a> {
 
     async fn share(&self) -> anyhow::Result<Option<NewVersionShare>> {
         let alias = self.alias().await?;
-        let seen = self.shown.as_ref().map(|state| &*state.share.version);
+        let seen = self.last_shown.as_ref().map(|state| &*state.share.version);
         Ok(new_version_share(self.before.as_deref(), seen, &alias))
     }
 
@@ -208,18 +208,17 @@ impl<'a> Traffic<'a> {
         alias::read(&self.aws.lambda_configuration(), &function).await
     }
 
-    /// Reads the states of the alarms that can stop the deployment.
     async fn alarm_states(&mut self) -> anyhow::Result<Vec<AlarmState>> {
         let alarms = alarms::read_named(self.aws, self.alarms.clone()).await?;
         let in_alarm = alarms.iter().filter(|alarm| alarm.is_in_alarm());
-        self.was_in_alarm
+        self.raised_alarms
             .extend(in_alarm.map(|alarm| alarm.name.clone()));
         let without_times = |Alarm { name, state, .. }| AlarmState { name, state };
         Ok(alarms.into_iter().map(without_times).collect())
     }
 }
 
-/// Returns the start of an operation if its update of an alias has failed: the time of its first event.
+/// Returns the time of the operation's first event, if the operation's update of an alias has failed.
 fn start_if_alias_failed(events: &[ResourceEvent]) -> Option<DateTime> {
     let alias_failed = events.iter().any(|event| {
         event.resource_type == "AWS::Lambda::Alias" && event.status == "UPDATE_FAILED"
@@ -241,12 +240,12 @@ struct NewVersionShare {
     percent: u8,
 }
 
-/// Finds the new version and its share. `before` is the version that served before the update of the
-/// stack. `seen` is the new version, if an earlier call returned one. Returns `None` before traffic
-/// moves, and if the new version is not known.
+/// Finds the new version and its share. `before` is the version that served before the update of the stack.
+/// `seen` is the new version, if an earlier call has found it. Returns `None` before traffic moves, and if the
+/// new version is not known.
 ///
-/// While traffic moves, the alias points at the previous version and gives the new one a
-/// weight. At the end, the alias points at the new version.
+/// While traffic moves, the alias points at the previous version and gives the new version a weight. At the
+/// end, the alias points at the new version.
 fn new_version_share(
     before: Option<&str>,
     seen: Option<&str>,
@@ -274,7 +273,7 @@ fn rounded(percent: f64) -> u8 {
     percent.round().clamp(0.0, 100.0) as u8
 }
 
-/// Returns true if the stack is updating an alias.
+/// Returns true if the last event of any alias says that its update is in progress.
 fn is_moving(events: &[ResourceEvent]) -> bool {
     let aliases = events
         .iter()

@@ -126,7 +126,7 @@ fn differences_of_permissions_code_or_routing_are_never_recorded() {
         "AWS::SQS::QueuePolicy",
         "AWS::SecretsManager::ResourcePolicy",
     ] {
-        let resource = modified("It", excluded, vec![difference("/P", "1", "2")]);
+        let resource = modified("Resource", excluded, vec![difference("/P", "1", "2")]);
         let verdict = verdict_on_changed(resource);
         assert_eq!(verdict.baseline, [], "{excluded}");
         assert_eq!(verdict.changed_meanwhile.len(), 1, "{excluded}");
@@ -159,7 +159,7 @@ const MAY_BE_RECORDED: [&str; 16] = [
 ];
 
 #[test]
-fn every_type_in_a_stack_is_classified_here() {
+fn every_type_in_a_stack_is_listed_as_recorded_or_is_never_recorded() {
     let service = infra::stack::service(&Environment::Prod.settings(), &Artifacts::placeholder());
     let bucket = infra::stack::artifacts(Environment::Prod, "111122223333", "us-east-1");
     for template in [service, bucket] {
@@ -180,7 +180,7 @@ fn every_type_in_a_stack_is_classified_here() {
         {
             let resource_type = resource["Type"].as_str().unwrap_or_default();
             let difference = vec![difference("/P", "1", "2")];
-            let verdict = verdict_on_changed(modified("It", resource_type, difference));
+            let verdict = verdict_on_changed(modified("Resource", resource_type, difference));
             let is_listed = MAY_BE_RECORDED.contains(&resource_type);
             assert_eq!(
                 verdict.baseline.len(),
@@ -199,13 +199,13 @@ fn a_hidden_value_cannot_be_compared_and_is_never_recorded() {
         .build();
     let hidden = Difference::from(difference);
     assert_eq!(
-        verdict_on_changed(modified("It", QUEUE, vec![hidden])).baseline,
+        verdict_on_changed(modified("Resource", QUEUE, vec![hidden])).baseline,
         []
     );
 }
 
 #[test]
-fn a_deletion_is_recorded_only_for_the_type_that_is_known_to_be_falsely_reported() {
+fn a_deletion_is_recorded_only_for_a_type_with_known_false_reports() {
     let verdict = verdict_on_changed(deleted("Schedule", SCHEDULE));
     assert_eq!(
         verdict.baseline[0].to_string(),
@@ -224,7 +224,7 @@ fn an_edited_record_cannot_hide_an_excluded_type() {
 }
 
 #[test]
-fn a_difference_that_was_not_reverted_is_distinguished_from_the_others() {
+fn a_difference_that_was_not_reverted_is_distinguished_from_new_differences() {
     let before = drift(vec![modified(
         "Queue",
         QUEUE,
@@ -245,22 +245,19 @@ fn a_difference_that_was_not_reverted_is_distinguished_from_the_others() {
     };
     for (path, actual) in [("/Policy", "2"), ("/Policy", "3"), ("/Policy/0", "2")] {
         assert_eq!(verdict(true, path, actual).not_reverted.len(), 1, "{path}");
-        let left = verdict(false, path, actual);
+        let verdict = verdict(false, path, actual);
         let is_same = (path, actual) == ("/Policy", "2");
-        assert_eq!(left.continued.len(), usize::from(is_same), "{path}");
-        assert_eq!(
-            left.changed_meanwhile.len(),
-            usize::from(!is_same),
-            "{path}"
-        );
-        assert_eq!(left.baseline, [], "{path}");
+        assert_eq!(verdict.continued.len(), usize::from(is_same), "{path}");
+        let is_new = usize::from(!is_same);
+        assert_eq!(verdict.changed_meanwhile.len(), is_new, "{path}");
+        assert_eq!(verdict.baseline, [], "{path}");
     }
-    let elsewhere = verdict(true, "/PolicyName", "2");
-    assert_eq!(elsewhere.changed_meanwhile.len(), 1);
+    let of_another_property = verdict(true, "/PolicyName", "2");
+    assert_eq!(of_another_property.changed_meanwhile.len(), 1);
 }
 
 #[test]
-fn the_known_differences_of_a_resource_that_could_not_be_compared_stay_in_the_baseline() {
+fn the_differences_of_an_unchecked_resource_stay_in_the_baseline() {
     let resource = modified("Queue", QUEUE, vec![difference("/P", "1", "2")]);
     let baseline = verdict_on_changed(resource).baseline;
     let verdict = |unchecked: Option<&str>| {
@@ -305,6 +302,7 @@ mod properties {
 
     const IDS: [&str; 4] = ["A", "B", "C", "D"];
 
+    /// Generates a type, whether the resource is reported as deleted, and the actual value of each path.
     fn any_resource() -> impl Strategy<Value = (&'static str, bool, BTreeMap<&'static str, u8>)> {
         let types = vec![QUEUE, SCHEDULE, "AWS::IAM::Role", "AWS::Lambda::Alias"];
         let paths = select(vec!["/P", "/P/0", "/Q", "/ResourcePolicy"]);
@@ -347,70 +345,79 @@ mod properties {
             .prop_map(|ids| ids.into_iter().map(str::to_owned).collect())
     }
 
-    fn all(drift: &Drift) -> Vec<KnownDifference> {
+    fn all_differences(drift: &Drift) -> Vec<KnownDifference> {
         let resources = drift.resources.iter();
         resources
-            .flat_map(|one| differences_of(STACK, one))
+            .flat_map(|resource| differences_of(STACK, resource))
             .collect()
     }
 
+    #[derive(Debug)]
+    struct Deployment {
+        changed: BTreeSet<String>,
+        imported: BTreeSet<String>,
+        before: Option<Drift>,
+        baseline: Vec<KnownDifference>,
+        reverts: bool,
+        after: Drift,
+    }
+
+    impl Deployment {
+        fn verdict(&self) -> Verdict {
+            let effect = Effect {
+                stack: STACK,
+                changed: &self.changed,
+                imported: &self.imported,
+                before: self.before.as_ref(),
+                baseline: &self.baseline,
+                reverts: self.reverts,
+            };
+            judge(&effect, &self.after)
+        }
+    }
+
     prop_compose! {
-        /// Generates a deployment, the baseline before it, and the drift after it.
-        fn any_case()(
+        fn any_deployment()(
             changed in any_ids(),
             imported in any_ids(),
             before in prop::option::weighted(0.9, any_drift()),
             earlier in any_drift(),
             reverts in any::<bool>(),
             after in any_drift(),
-        ) -> (BTreeSet<String>, BTreeSet<String>, Option<Drift>, Vec<KnownDifference>, bool, Drift) {
-            (changed, imported, before, all(&earlier), reverts, after)
+        ) -> Deployment {
+            let baseline = all_differences(&earlier);
+            Deployment { changed, imported, before, baseline, reverts, after }
         }
     }
 
     proptest! {
         #[test]
-        fn every_difference_has_exactly_one_classification(
-            (changed, imported, before, baseline, reverts, after) in any_case()
-        ) {
-            let before = before.as_ref();
-            let baseline = &baseline;
-            let (changed, imported) = (&changed, &imported);
-            let effect =
-                Effect { stack: STACK, changed, imported, before, baseline, reverts };
-            let verdict = judge(&effect, &after);
-            for found in all(&after) {
-                let places = [
+        fn every_difference_has_exactly_one_classification(deployment in any_deployment()) {
+            let verdict = deployment.verdict();
+            for found in all_differences(&deployment.after) {
+                let lists = [
                     &verdict.baseline,
                     &verdict.continued,
                     &verdict.changed_meanwhile,
                     &verdict.not_reverted,
                 ];
-                let times = places.iter().filter(|place| place.contains(&found)).count();
-                prop_assert_eq!(times, 1, "{}", found);
+                let count = lists.iter().filter(|list| list.contains(&found)).count();
+                prop_assert_eq!(count, 1, "{}", found);
             }
         }
 
         #[test]
         fn a_difference_that_joins_the_baseline_fulfils_every_condition(
-            (changed, imported, before, baseline, reverts, after) in any_case()
+            deployment in any_deployment()
         ) {
-            let effect = Effect {
-                stack: STACK,
-                changed: &changed,
-                imported: &imported,
-                before: before.as_ref(),
-                baseline: &baseline,
-                reverts,
-            };
-            let verdict = judge(&effect, &after);
+            let verdict = deployment.verdict();
+            let Deployment { changed, imported, before, baseline, .. } = &deployment;
             for added in &verdict.added {
                 let id = &added.logical_id;
                 prop_assert!(changed.contains(id) && !imported.contains(id));
-                let before = before.as_ref();
-                let seen = before.map(|before| {
-                    before.resources.iter().any(|one| one.logical_id == *id)
-                        || before.unchecked.iter().any(|one| one.logical_id.as_deref() == Some(id))
+                let seen = before.as_ref().map(|before| {
+                    before.resources.iter().any(|drifted| drifted.logical_id == *id)
+                        || before.unchecked.iter().any(|unchecked| unchecked.logical_id.as_deref() == Some(id))
                 });
                 prop_assert_eq!(seen, Some(false));
                 prop_assert!([QUEUE, SCHEDULE].contains(&&*added.resource_type));
@@ -425,29 +432,21 @@ mod properties {
 
         #[test]
         fn the_next_deploy_finds_exactly_the_differences_outside_the_baseline(
-            (changed, imported, before, baseline, reverts, after) in any_case()
+            deployment in any_deployment()
         ) {
-            let effect = Effect {
-                stack: STACK,
-                changed: &changed,
-                imported: &imported,
-                before: before.as_ref(),
-                baseline: &baseline,
-                reverts,
-            };
-            let verdict = judge(&effect, &after);
-            let mut next = after.clone();
+            let verdict = deployment.verdict();
+            let mut next = deployment.after.clone();
             subtract(STACK, &mut next, &verdict.baseline);
-            let mut rest = [
+            let mut outside_the_baseline = [
                 &verdict.continued[..],
                 &verdict.changed_meanwhile,
                 &verdict.not_reverted,
             ]
             .concat();
-            let mut found = all(&next);
-            rest.sort();
+            let mut found = all_differences(&next);
+            outside_the_baseline.sort();
             found.sort();
-            prop_assert_eq!(found, rest);
+            prop_assert_eq!(found, outside_the_baseline);
         }
 
         #[test]
@@ -460,11 +459,13 @@ mod properties {
                     difference.actual = Some("another".to_owned());
                 }
             }
-            let expected: Vec<KnownDifference> =
-                all(&changed).into_iter().filter(|one| one.difference.is_some()).collect();
-            subtract(STACK, &mut changed, &all(&earlier));
-            for one in expected {
-                prop_assert!(all(&changed).contains(&one));
+            let expected: Vec<KnownDifference> = all_differences(&changed)
+                .into_iter()
+                .filter(|known| known.difference.is_some())
+                .collect();
+            subtract(STACK, &mut changed, &all_differences(&earlier));
+            for difference in expected {
+                prop_assert!(all_differences(&changed).contains(&difference));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Tests of sequences of polls, and of the resulting decisions.
+//! Tests of the decision whether an operation has ended, over sequences of polls.
 
 use proptest::prelude::*;
 
@@ -43,7 +43,7 @@ fn a_heartbeat_names_the_status_and_some_resources_in_progress() {
 }
 
 #[test]
-fn if_an_operation_cannot_be_followed_the_hint_says_how_to_sign_in_and_to_continue() {
+fn a_lost_operation_has_a_hint_how_to_sign_in_and_to_continue() {
     let failure = || Failure::new("could not read the stack s: ExpiredToken: expired");
     let with_hint = failure().hint("run `aws sso login --profile ops`");
     for (failure, expected) in [
@@ -60,7 +60,7 @@ fn if_an_operation_cannot_be_followed_the_hint_says_how_to_sign_in_and_to_contin
 }
 
 #[test]
-fn the_status_alone_ends_the_wait_while_the_events_are_unread() {
+fn the_status_alone_ends_the_wait_if_the_events_cannot_be_read() {
     let mut by_time = watch("UPDATE_COMPLETE", Some("10:00"));
     let stale = stack("UPDATE_COMPLETE", Some("10:00"));
     assert!(!by_time.is_over(SECOND, &stale, Err(EventsUnread)));
@@ -96,19 +96,20 @@ fn delayed_events_are_waited_for_only_briefly() {
     let late = Ok(Some("UPDATE_ROLLBACK_IN_PROGRESS"));
     assert!(!watch.is_over(SECOND, &done, late));
     assert!(!watch.is_over(SECOND * 5, &done, late));
-    assert!(watch.is_over(SECOND * 11, &done, late));
+    assert!(watch.is_over(SECOND + EVENTS_LAG, &done, late));
 }
 
 /// A simulated operation: the statuses that CloudFormation returns in order.
 #[derive(Debug, Clone)]
-struct Truth {
+struct SimulatedOperation {
     before: &'static str,
+    /// Whether CloudFormation returns the time of the last update.
     has_times: bool,
     under_way: Vec<&'static str>,
     end: &'static str,
 }
 
-fn any_truth() -> impl Strategy<Value = Truth> {
+fn any_operation() -> impl Strategy<Value = SimulatedOperation> {
     let before = prop::sample::select(vec![
         "UPDATE_COMPLETE",
         "CREATE_COMPLETE",
@@ -134,11 +135,13 @@ fn any_truth() -> impl Strategy<Value = Truth> {
         "SOMETHING_NEW",
     ]);
     let under_way = prop::collection::vec(under_way, 0..6);
-    (before, any::<bool>(), under_way, end).prop_map(|(before, has_times, under_way, end)| Truth {
-        before,
-        has_times,
-        under_way,
-        end,
+    (before, any::<bool>(), under_way, end).prop_map(|(before, has_times, under_way, end)| {
+        SimulatedOperation {
+            before,
+            has_times,
+            under_way,
+            end,
+        }
     })
 }
 
@@ -155,21 +158,21 @@ fn own_event(status: &str) -> ResourceEvent {
 }
 
 proptest! {
-    /// The wait ends with the true result, whichever polls have no events or late ones.
+    /// The wait ends with the right result even if some polls read no events, or read them late.
     #[test]
     fn no_order_of_status_and_events_hangs_or_reports_a_false_success(
-        truth in any_truth(),
+        operation in any_operation(),
         // For each poll: whether its events are read, whether they are late, and whether the next
         // poll finds another status.
         polls in prop::collection::vec(any::<(bool, bool, bool)>(), 1..60),
     ) {
-        let time = |time| truth.has_times.then_some(time);
+        let time = |time| operation.has_times.then_some(time);
         // The old status disappears within seconds.
-        let stale = std::iter::repeat_n((truth.before, time("before"), false), 2);
-        let going = truth.under_way.iter().map(|status| (*status, time("after"), true));
+        let stale = std::iter::repeat_n((operation.before, time("before"), false), 2);
+        let going = operation.under_way.iter().map(|status| (*status, time("after"), true));
         let timeline: Vec<(&str, Option<&str>, bool)> =
-            stale.chain(going).chain([(truth.end, time("after"), true)]).collect();
-        let mut watch = watch(truth.before, time("before"));
+            stale.chain(going).chain([(operation.end, time("after"), true)]).collect();
+        let mut watch = watch(operation.before, time("before"));
         let mut step = 0;
         // The events are readable at the end.
         let polls = polls.into_iter().chain(std::iter::repeat((true, false, true)));
@@ -189,17 +192,16 @@ proptest! {
             }
         }
         prop_assert_eq!(step, timeline.len() - 1, "the operation is not over");
-        let ended = Ended::for_tests(truth.end, vec![own_event(truth.end)]);
+        let ended = Ended::for_tests(operation.end, vec![own_event(operation.end)]);
         let judged = outcome::judge(&ended, &outcome::RolloutObservations::default());
         prop_assert_eq!(
             judged.is_ok(),
-            ["UPDATE_COMPLETE", "CREATE_COMPLETE"].contains(&truth.end)
+            ["UPDATE_COMPLETE", "CREATE_COMPLETE"].contains(&operation.end)
         );
     }
 
-    /// Inconsistent polls do not panic, and only a stack without an operation ends the wait.
     #[test]
-    fn only_a_stack_at_rest_is_over(
+    fn only_a_stack_at_rest_ends_the_wait_even_if_the_polls_are_inconsistent(
         polls in prop::collection::vec(
             (
                 prop::sample::select(StackStatus::values().to_vec()),

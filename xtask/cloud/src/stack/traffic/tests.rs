@@ -32,9 +32,10 @@ impl Example for TrafficEvent<'_> {
 /// The answers of the endpoint.
 #[derive(Debug, Default)]
 struct Answers {
-    /// The alias's version and the weight of version 7.
-    alias: (&'static str, Option<f64>),
-    /// The state of the deployment group's alarm; with `None`, CodeDeploy refuses the call.
+    alias_version: &'static str,
+    /// The weight that the alias gives to version 7.
+    new_version_weight: Option<f64>,
+    /// The state of the deployment group's alarm; with `None`, CodeDeploy and CloudWatch refuse their calls.
     alarm: Option<&'static str>,
     /// CodeDeploy's code for the failure of the deployment.
     error: &'static str,
@@ -54,8 +55,9 @@ async fn answer(
     let answers = answers.lock().unwrap();
     let json = |value: serde_json::Value| value.to_string().into_bytes();
     let (status, body) = if uri.path().ends_with("/aliases/live") {
-        let (version, weight) = answers.alias;
-        let weights = weight.map(|weight| json!({"AdditionalVersionWeights": {"7": weight}}));
+        let version = answers.alias_version;
+        let weights = answers.new_version_weight;
+        let weights = weights.map(|weight| json!({"AdditionalVersionWeights": {"7": weight}}));
         let alias = json!({"Name": "live", "FunctionVersion": version, "RoutingConfig": weights});
         (StatusCode::OK, json(alias))
     } else if let Some(target) = headers.get("x-amz-target") {
@@ -139,13 +141,14 @@ async fn poll(traffic: &mut Traffic<'_>, statuses: &[&str]) -> Option<String> {
     let mut progress = Progress::on_stderr();
     let report = Report::new(OutputFormat::Text);
     traffic.poll(&events, &mut progress, &report).await.unwrap();
-    traffic.shown.as_ref().map(ToString::to_string)
+    traffic.last_shown.as_ref().map(ToString::to_string)
 }
 
 #[tokio::test]
 async fn traffic_is_followed_from_the_first_weight_to_the_alarm_that_returns_it() {
     let answers = Arc::new(Mutex::new(Answers {
-        alias: ("6", None),
+        alias_version: "6",
+        new_version_weight: None,
         alarm: Some("OK"),
         error: "",
     }));
@@ -154,7 +157,7 @@ async fn traffic_is_followed_from_the_first_weight_to_the_alarm_that_returns_it(
     let mut traffic = Traffic::before_deploying(&aws, &prod).await.unwrap();
     assert_eq!(poll(&mut traffic, &[]).await, None);
 
-    answers.lock().unwrap().alias = ("6", Some(0.3));
+    answers.lock().unwrap().new_version_weight = Some(0.3);
     let moving = ["UPDATE_IN_PROGRESS"];
     let shown = poll(&mut traffic, &moving).await;
     assert_eq!(
@@ -165,7 +168,8 @@ async fn traffic_is_followed_from_the_first_weight_to_the_alarm_that_returns_it(
 
     // The next poll is not due yet. When the update of the alias has ended, there is one more poll.
     *answers.lock().unwrap() = Answers {
-        alias: ("6", None),
+        alias_version: "6",
+        new_version_weight: None,
         alarm: Some("ALARM"),
         error: "",
     };
@@ -181,7 +185,8 @@ async fn traffic_is_followed_from_the_first_weight_to_the_alarm_that_returns_it(
 #[tokio::test]
 async fn traffic_is_shown_even_if_the_alarms_cannot_be_read() {
     let answers = Arc::new(Mutex::new(Answers {
-        alias: ("6", Some(0.1)),
+        alias_version: "6",
+        new_version_weight: Some(0.1),
         alarm: None,
         error: "",
     }));
@@ -194,9 +199,10 @@ async fn traffic_is_shown_even_if_the_alarms_cannot_be_read() {
 }
 
 #[tokio::test]
-async fn a_deployment_that_its_check_has_stopped_is_distinguished_from_other_failures() {
+async fn a_deployment_stopped_by_its_check_is_distinguished_from_other_failures() {
     let answers = Arc::new(Mutex::new(Answers {
-        alias: ("6", None),
+        alias_version: "6",
+        new_version_weight: None,
         alarm: Some("OK"),
         error: "HOOK_EXECUTION_FAILURE",
     }));
@@ -204,19 +210,21 @@ async fn a_deployment_that_its_check_has_stopped_is_distinguished_from_other_fai
     let prod = Environment::Prod.settings();
     let traffic = Traffic::before_deploying(&aws, &prod).await.unwrap();
     let report = Report::new(OutputFormat::Text);
-    let refused = async |statuses: &[&str]| {
+    let find_stopped = async |statuses: &[&str]| {
         let events: Vec<_> = statuses.iter().map(|status| alias_event(status)).collect();
-        let refused = traffic.refused_by_its_check(&events, &report).await;
-        refused.unwrap()
+        let stopped = traffic
+            .find_deployment_stopped_by_check(&events, &report)
+            .await;
+        stopped.unwrap()
     };
     let failed = ["UPDATE_IN_PROGRESS", "UPDATE_FAILED"];
-    assert_eq!(refused(&failed).await.as_deref(), Some("d-1"));
-    assert_eq!(refused(&["UPDATE_COMPLETE"]).await, None);
+    assert_eq!(find_stopped(&failed).await.as_deref(), Some("d-1"));
+    assert_eq!(find_stopped(&["UPDATE_COMPLETE"]).await, None);
     answers.lock().unwrap().error = "ALARM_ACTIVE";
-    assert_eq!(refused(&failed).await, None);
+    assert_eq!(find_stopped(&failed).await, None);
     // If CodeDeploy cannot be read, there is a warning, and no check is named.
     answers.lock().unwrap().alarm = None;
-    assert_eq!(refused(&failed).await, None);
+    assert_eq!(find_stopped(&failed).await, None);
 }
 
 #[tokio::test]
@@ -267,7 +275,7 @@ mod share {
     }
 
     #[test]
-    fn the_new_version_is_the_weighted_one_and_at_the_end_the_only_one() {
+    fn the_new_version_has_the_weight_and_at_the_end_all_traffic() {
         let share = |before, alias| new_version_share(before, None, &alias);
         assert_eq!(share(Some("6"), alias("6", &[])), None);
         assert_eq!(
@@ -280,7 +288,7 @@ mod share {
     }
 
     #[test]
-    fn a_version_has_no_traffic_after_it_returned_to_the_previous_version() {
+    fn the_new_version_has_no_share_after_the_traffic_has_returned() {
         let seen = Some("7");
         assert_eq!(
             new_version_share(Some("6"), seen, &alias("6", &[])),
@@ -303,7 +311,7 @@ mod share {
 
         proptest! {
             #[test]
-            fn no_weight_gives_more_than_all_of_the_traffic(weight in any::<f64>()) {
+            fn no_weight_is_shown_as_more_than_100_percent(weight in any::<f64>()) {
                 prop_assert!(rounded(weight) <= 100);
             }
 
