@@ -133,8 +133,8 @@ impl<'a> Picture<'a> {
 
     /// Lists the nodes that use a role.
     fn users(&self, role: &str) -> BTreeSet<&'a str> {
-        let uses = |resource: &Value| targets(&resource["Properties"]).any(|id| id == role);
-        let users = self.0.iter().filter(|(_, resource)| uses(resource));
+        let has_role = |resource: &Value| targets(&resource["Properties"]).any(|id| id == role);
+        let users = self.0.iter().filter(|(_, resource)| has_role(resource));
         users.filter_map(|(id, _)| self.node(id)).collect()
     }
 

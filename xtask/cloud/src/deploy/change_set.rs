@@ -128,8 +128,8 @@ pub(crate) async fn create(
     described.change_set_name = Some(name.to_owned());
     described.stack_id = answer.stack_id;
     if described.status == Some(ChangeSetStatus::CreateComplete) {
-        let created = from_description(client, target, operation, described).await?;
-        return Ok(Some(created));
+        let change_set = from_description(client, target, operation, described).await?;
+        return Ok(Some(change_set));
     }
     let reason = described.status_reason.unwrap_or_default();
     if says_nothing_changes(&reason) {
