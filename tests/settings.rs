@@ -20,7 +20,7 @@ mod properties {
     use tests::settings::{artifacts, settings};
     use xtask::validate::{self, TEMPLATE_BYTES};
 
-    /// Returns the logical ids in the expressions and in `DependsOn` of a template.
+    /// Returns the logical ids and pseudo parameters that the expressions and `DependsOn` name.
     fn references(template: &Value) -> Vec<String> {
         let resources = template["Resources"].as_object().unwrap().values();
         let depended_on = resources.filter_map(|resource| resource["DependsOn"].as_array());

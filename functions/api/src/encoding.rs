@@ -12,7 +12,7 @@ pub(crate) fn gzip(bytes: &[u8], accept_encoding: &str) -> Option<Vec<u8>> {
     if accepted == Gzip::No {
         return None;
     }
-    // The highest level is slower, and compresses texts as short as these less.
+    // The highest level is slower, and the result for a short text is even longer.
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(bytes).ok()?;
     let compressed = encoder.finish().ok()?;

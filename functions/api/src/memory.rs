@@ -11,7 +11,7 @@ use shared::rate::Rate;
 use shared::rate_limit::Window;
 use shared::timestamp::Timestamp;
 
-/// The maximum number of entries of each map. Valid keys and refused secrets have separate maps, so
+/// The maximum number of key ids in each map. Valid keys and refused secrets have separate maps, so
 /// that invented ids cannot evict valid keys.
 const MAX_KEYS: NonZeroUsize = NonZeroUsize::new(1_000).expect("1,000 is not zero");
 /// Seconds for which a refused secret is remembered.
@@ -47,7 +47,7 @@ pub(crate) enum Reading {
     NewestPrice(Option<Timestamp>),
 }
 
-/// The last minutes in which a key's use was written and its limit was reached.
+/// The last minute in which a key's use was written, and the last in which its limit was reached.
 #[derive(Debug, Clone, Copy, Default)]
 struct Minutes {
     use_written: Option<Window>,

@@ -145,7 +145,7 @@ fn parse_currency(
     let Some(first) = values.first() else {
         return Ok(None);
     };
-    // Amounts in bitcoin are computed from the price of bitcoin, which only a supported coin has.
+    // Amounts in bitcoin need the price of bitcoin, which exists only if bitcoin is supported.
     let has_bitcoin = supported.resolve(BITCOIN).is_ok();
     let is_allowed = |currency: &Currency| has_bitcoin || *currency != Currency::Btc;
     Currency::find(first)

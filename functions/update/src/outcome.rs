@@ -21,12 +21,12 @@ use crate::provider::Skipped;
 pub struct RunOutcome {
     /// The names of the providers whose prices the run used; `None` if there are no prices.
     pub provider: Option<String>,
-    /// The coins whose price is confirmed and stored.
+    /// The coins whose price is confirmed: the run stored the price, or renewed the `fetchedAt` of
+    /// the same price.
     pub stored: Vec<Symbol>,
     /// The other coins, each with the reason. Empty if no response could be parsed.
     pub skipped: Vec<Skipped<Symbol>>,
-    /// The codes of the currencies whose rate is confirmed and stored, each with the provider's
-    /// time of the rate.
+    /// The confirmed rates: the code of each currency, with the provider's time of the rate.
     pub rates: BTreeMap<&'static str, Timestamp>,
     /// The other currencies, each with the reason. Empty if no provider sent a usable price.
     pub skipped_rates: Vec<Skipped<ListedCurrency>>,

@@ -1,4 +1,4 @@
-//! The number of calls to the store for a request.
+//! The calls to the store for a request. `Service::take_calls` sorts them.
 
 use shared::testing::Operation;
 
@@ -62,11 +62,11 @@ async fn a_keys_first_request_of_a_minute_also_writes_its_last_use() {
 }
 
 #[tokio::test]
-async fn prices_that_turned_stale_are_read_again() {
+async fn overdue_prices_are_read_again_after_five_seconds() {
     let service = Service::new();
-    service.get_at(later(380), "/prices/BTC").await;
+    service.get_at(later(300), "/prices/BTC").await;
     service.take_calls();
-    service.get_at(later(391), "/prices/BTC").await;
+    service.get_at(later(305), "/prices/BTC").await;
     assert_eq!(
         service.take_calls(),
         [Operation::CountRequest, Operation::Prices]

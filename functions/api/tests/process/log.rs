@@ -54,8 +54,8 @@ async fn each_request_has_one_line_with_metrics_and_without_secrets() {
     }
 }
 
-/// Returns events of API Gateway with a text in each place that a client can fill, and other events.
-/// The id of the request is left out, because the gateway creates it.
+/// Returns events of API Gateway with a text in each place that a client can fill, and three events of
+/// other forms. The id of the request is left out, because the gateway creates it.
 fn events_with(text: &str, key: &str) -> Vec<Value> {
     let plain = event(key, "/prices", "symbols=BTC");
     let mut events = vec![json!(text), json!([text]), json!({text: text})];

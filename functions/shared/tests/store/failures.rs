@@ -96,7 +96,7 @@ async fn keys_that_stay_unprocessed_are_named_and_affect_no_other_price() {
     let prices = script.store().prices(&symbols(), None).await.unwrap();
     assert_eq!((prices.found.len(), prices.unread.len()), (1, 1));
     assert_ne!(prices.found[0].symbol, prices.unread[0]);
-    assert_eq!(script.requests(), 4);
+    assert_eq!(script.requests(), 4, "the request and three retries");
 }
 
 #[tokio::test]
@@ -160,7 +160,7 @@ fn refusal(code: &str, more: Value) -> (u16, Value) {
     (400, body)
 }
 
-/// Makes the error of a transaction that was cancelled for these reasons, one for each item.
+/// Makes the error of a cancelled transaction. Each price has two reasons: for its item and its sample.
 fn cancelled(reasons: &[&str]) -> (u16, Value) {
     let items: Vec<_> = reasons.iter().map(|code| json!({"Code": code})).collect();
     let message = format!("Transaction cancelled [{}]", reasons.join(", "));
@@ -230,7 +230,7 @@ async fn a_cancelled_transaction_names_the_superseded_coins_and_is_not_retried()
 }
 
 #[tokio::test]
-async fn a_transaction_cancelled_without_a_refusal_is_an_error_with_the_reasons() {
+async fn a_transaction_cancelled_for_other_reasons_is_an_error_with_the_reasons() {
     for answer in [
         |_, _: &Value| cancelled(&["TransactionConflict", "None", "None", "None"]),
         |_, _: &Value| cancelled(&["None", "TransactionConflict", "None", "None"]),
@@ -306,7 +306,7 @@ async fn a_read_that_stays_throttled_is_a_throttling_error() {
 }
 
 #[tokio::test]
-async fn a_response_to_the_limiter_without_a_count_is_an_error() {
+async fn a_response_to_count_request_without_a_count_is_an_error() {
     let script = Script::answering(|_, _| (200, json!({}))).await;
     let answer = script
         .store()

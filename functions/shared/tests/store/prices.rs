@@ -156,7 +156,7 @@ async fn the_same_price_again_moves_the_time_of_the_fetch_only_forwards() {
 }
 
 #[tokio::test]
-async fn the_whole_catalogue_is_one_transaction_with_the_items_of_single_writes() {
+async fn put_run_stores_the_whole_catalogue_with_the_items_of_single_writes() {
     let (updated, fetched) = ("2026-01-15T10:29:00Z", "2026-01-15T10:30:00Z");
     let all = Symbol::all().map(|symbol| price(symbol.as_str(), "0.02345", updated, fetched));
     let all: Vec<_> = all.collect();
@@ -207,7 +207,7 @@ async fn a_transaction_with_one_older_price_stores_nothing() {
 }
 
 #[tokio::test]
-async fn the_whole_catalogue_is_one_read_without_the_missing_prices() {
+async fn a_read_of_the_whole_catalogue_leaves_out_missing_prices() {
     let table = Table::create().await;
     let store = table.store();
     let stored = price("ETH", "1", "2026-01-15T10:30:00Z", "2026-01-15T10:30:05Z");

@@ -3,8 +3,8 @@
 //! Source: <https://docs.coinpaprika.com/api-reference/tickers/get-tickers-for-all-active-coins>.
 //! CoinPaprika is independent of CoinGecko, sends market capitalisation and 24-hour change, and
 //! needs no key. Its free plan is for non-commercial use, renews prices about every 10 minutes
-//! and allows 20,000 calls a month. One call per run is 8,640 calls a month, so the plan suffices
-//! even if the first provider is down for a whole month; one call per coin would exceed it.
+//! and allows 20,000 calls a month. One call per run, every five minutes, is 8,640 calls a month.
+//! The plan suffices even if the first provider is down for a month, but not for one call per coin.
 //! The paid plans need a key and the host `api-pro.coinpaprika.com`.
 
 use contract::catalogue::DOLLARS;

@@ -151,7 +151,7 @@ async fn assert_fails(server: &Server, certificates: Option<&Path>, reason: &str
         .iter()
         .find(|line| line.get("SymbolsSkipped").is_some())
         .unwrap_or_else(|| panic!("{log:?}"));
-    assert_eq!(metrics["ProviderFailures"], 4.0);
+    assert_eq!(metrics["ProviderFailures"], 4.0, "all attempts");
     assert!(metrics["_aws"].is_object());
 }
 

@@ -1,4 +1,4 @@
-//! Runs whose prices are older than the prices in the table.
+//! Runs whose prices are older than the prices in the table. Times are in seconds before the run.
 
 use serde_json::json;
 use shared::error::StoreError;

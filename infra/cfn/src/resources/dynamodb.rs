@@ -44,8 +44,8 @@ resource! {
     Ref = TableName,
     name = { property: "TableName", max_length: 255, is_ref: true },
     tags = List,
-    // In the schema, `KeySchema` is conditionally create-only. Every change of a key that a
-    // template of this workspace can contain replaces the table.
+    // In the schema, `KeySchema` is conditionally create-only. No template of this workspace can
+    // contain a change of a key that does not replace the table.
     create_only = ["ImportSourceSpecification", "KeySchema", "TableName"],
     arn = "Arn" as TableArn,
 }

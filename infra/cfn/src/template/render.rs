@@ -166,7 +166,7 @@ pub(super) fn render(
 }
 
 /// The state of rendering. The argument `at` of each method is the path of a value in the template,
-/// such as `Table.Properties.TableName`. Only a problem formats the path as text.
+/// such as `Table.Properties.TableName`. The path becomes text only in a problem.
 struct Resolver<'a> {
     key: String,
     ids: HashSet<&'a str>,
