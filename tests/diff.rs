@@ -199,8 +199,8 @@ async fn gits_message_is_shown_if_git_cannot_read_the_checkout() {
         ));
     }
     for (name, value, words) in cases {
-        let no_exception = ("GIT_CONFIG_GLOBAL", "/dev/null");
-        let failed = xtask::run_xtask(&diff, &[no_exception, (name, value)]).await;
+        let no_safe_directories = ("GIT_CONFIG_GLOBAL", "/dev/null");
+        let failed = xtask::run_xtask(&diff, &[no_safe_directories, (name, value)]).await;
         assert_eq!(failed.code, 1, "{}", failed.stderr);
         assert!(failed.stderr.contains(words), "{}", failed.stderr);
         assert!(

@@ -145,7 +145,7 @@ async fn with_service_role_every_change_set_has_the_service_role() {
         "--endpoint-url",
         endpoint.url(),
     ];
-    // The deploy fails, because the endpoint has no response to `CreateChangeSet`.
+    // The deploy fails: the endpoint has no response to the `CreateChangeSet` of either stack.
     let failed = xtask::run(&typed, &[]).await;
     assert_eq!(failed.code, 1, "{}", failed.stderr);
     let made = endpoint.requests("CreateChangeSet");

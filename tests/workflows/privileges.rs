@@ -16,7 +16,7 @@ const ACTIONS: [&str; 3] = [
 
 /// The programs of privileged jobs: the binary that an unprivileged job built, and programs of
 /// the runner's image that compile and install nothing.
-const PROGRAMS: [&str; 17] = [
+const PROGRAMS: [&str; 16] = [
     "./xtask-cloud",
     "[",
     "aws",
@@ -26,7 +26,6 @@ const PROGRAMS: [&str; 17] = [
     "chmod",
     "echo",
     "exit",
-    "fetch",
     "gh",
     "jq",
     "mkdir",
@@ -37,8 +36,8 @@ const PROGRAMS: [&str; 17] = [
 ];
 
 /// The words that can begin a command and are not programs: shell syntax, and our function `fetch`.
-const SHELL_WORDS: [&str; 11] = [
-    "}", ")", "done", "fi", "for", "fetch()", "if", "then", "trap", "do", "else",
+const SHELL_WORDS: [&str; 12] = [
+    "}", ")", "done", "fi", "for", "fetch", "fetch()", "if", "then", "trap", "do", "else",
 ];
 
 /// The command that compares digests, before a downloaded program runs.

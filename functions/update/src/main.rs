@@ -12,7 +12,7 @@ async fn main() -> ExitCode {
 
 async fn serve() -> Result<(), Error> {
     let updater = update::setup::updater()?;
-    // The runtime does not parse the event, so it refuses none.
+    // The runtime passes the event on as text, so it accepts any JSON.
     let handler = service_fn(async |event: LambdaEvent<Box<RawValue>>| {
         // Boxed, because the compiler refuses futures that are nested so deeply.
         Box::pin(updater.handle(event.payload.get())).await

@@ -39,8 +39,8 @@ pub(crate) fn working(check: Check) -> Response {
 pub(crate) enum Behaviour {
     /// The API works, except for one check.
     Except(Check, Result<Response, NoResponse>),
-    /// Like [`Behaviour::Except`], but only among the first requests: the number counts the requests of
-    /// all checks.
+    /// Like [`Behaviour::Except`] during this number of requests of all checks together. After these
+    /// requests, the API works.
     Until(u32, Check, Result<Response, NoResponse>),
     Works,
     Hangs,
@@ -93,7 +93,7 @@ impl Api for ScriptedApi {
 /// The keys of a table.
 #[derive(Clone, Default)]
 pub(crate) struct Keys {
-    /// The number of next attempts to create a key that the table refuses.
+    /// The number of next calls of `create_temporary_key` that fail.
     refusals: Arc<AtomicU32>,
     pub(crate) created: Arc<Mutex<Vec<KeyId>>>,
     pub(crate) deleted: Arc<Mutex<Vec<KeyId>>>,

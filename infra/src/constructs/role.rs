@@ -14,7 +14,7 @@ pub(crate) struct RoleProps {
     pub(crate) id: LogicalId,
     /// The description without ` of {stack}` at the end.
     pub(crate) purpose: String,
-    /// The service that assumes the role.
+    /// The AWS service that assumes the role.
     pub(crate) service: ServicePrincipal,
     /// The name of the inline policy.
     pub(crate) policy_name: &'static str,

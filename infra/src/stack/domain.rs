@@ -11,8 +11,8 @@ use cfn::{logical_id, sub};
 use crate::Settings;
 use crate::domain::{CustomDomain, Dns};
 
-/// Returns the base URL for clients, with the custom domain name or of the default endpoint. The
-/// value refers to no stage, so resources on which the stage depends can use the value.
+/// Returns the base URL for clients: the URL of the custom domain name or of the default endpoint.
+/// The value refers to no stage, so resources on which the stage depends can use the value.
 pub(super) fn public_url(settings: &Settings, api: &Handle<Api>) -> Value<Text> {
     match &settings.domain {
         Some(domain) => format!("https://{}", domain.name).into(),

@@ -14,7 +14,6 @@ pub(crate) fn measure() -> anyhow::Result<Vec<Measurement>> {
         let limit = match artifact.function {
             Function::Api => Some(2.0),
             Function::Update => Some(2.4),
-            // No client waits for this function.
             Function::Verify => None,
         };
         if let Some(limit) = limit {

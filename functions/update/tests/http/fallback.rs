@@ -112,7 +112,7 @@ async fn two_failed_providers_are_both_named_and_each_coin_is_skipped_once() {
     }
 }
 
-/// Returns a response of the first provider with prices of these ages in seconds.
+/// Returns a response of the first provider with prices of these ages. A price over 900 s is old.
 fn aged(bitcoin: i64, ethereum: i64) -> Reply {
     let (bitcoin, ethereum) = (at(bitcoin).unix_seconds(), at(ethereum).unix_seconds());
     Reply::json(format!(
@@ -230,8 +230,8 @@ async fn if_the_first_provider_fails_the_second_adds_only_the_missing_rates() {
     assert_eq!(updater.run("{}").await.rates.len(), 2);
     let outcome = updater.run("{}").await;
     assert_eq!(outcome.error, None);
-    // EUR keeps the first provider's rate. The second provider's rate has an earlier time, so the
-    // table refuses it for 15 minutes.
+    // EUR keeps the first provider's rate. For 15 minutes after a fetch, the table refuses a rate
+    // with an earlier time, such as the second provider's.
     let names = ["EUR", "JPY", "GBP"];
     assert_eq!(
         names.map(|name| stored_rate(&updater, name)),

@@ -104,11 +104,11 @@ async fn a_repeated_run_changes_nothing_in_either_way_of_writing() {
             (COINS.len(), CURRENCIES.len())
         );
         let mut items = items(&table).await;
-        let status = items.len();
+        let with_status = items.len();
         items.retain(|key, _| !key.contains("STATUS"));
         // Each coin and currency has an item for its price or rate, and an item for an hour of
         // samples. The status is one more item.
-        assert_eq!((items.len(), status), (2 * VALUES, 2 * VALUES + 1));
+        assert_eq!((items.len(), with_status), (2 * VALUES, 2 * VALUES + 1));
         if let Some(before) = before {
             assert_eq!(items, before);
         }

@@ -156,10 +156,9 @@ impl Template {
         )
     }
 
-    /// Computes the digest of a value in its JSON form. If the template sets the name of a
-    /// resource, a reference to the resource counts as the name, to which CloudFormation resolves
-    /// the reference. Any other reference counts as the logical id, because a changed id is a new
-    /// resource.
+    /// Computes the digest of a value's JSON, in which references are replaced. A `Ref` to a
+    /// resource with a fixed name becomes the name, as in CloudFormation. Any other reference
+    /// becomes the logical id, because a changed id is a new resource.
     pub fn digest(&self, value: &impl Serialize) -> serde_json::Result<Sha256Digest> {
         let mut json = serde_json::to_value(value)?;
         self.resolve(&mut json);
