@@ -145,7 +145,7 @@ async fn a_failed_creation_names_its_cause_and_the_option_that_replaces_the_stac
         .map(|change| &change["logicalId"])
         .collect();
     assert_eq!(imported, ["Table"]);
-    let warning = "imported with their contents and unchanged: Table";
+    let warning = "imported with their contents and their present properties: Table";
     assert!(recovered.stderr.contains(warning), "{}", recovered.stderr);
     assert!(ministack.is_protected("crypto-watch-staging").await);
 }

@@ -144,7 +144,7 @@ pub(crate) async fn create(
         "CloudFormation cannot plan {}: {reason}",
         target.stack
     ));
-    Err(match name_taken::way_out(&reason, stack::region(&id)) {
+    Err(match name_taken::hint(&reason, stack::region(&id)) {
         Some(way_out) => failure.hint(format!("{way_out}; then run the command again")),
         None => failure,
     }

@@ -270,7 +270,7 @@ impl Rollout {
             return Ok(());
         }
         context.report.warn(&format!(
-            "imported with their contents and unchanged: {}; `cargo xtask drift --env {environment}` lists the differences from the template, and `cargo xtask deploy --env {environment} --on-drift revert` reverts them",
+            "imported with their contents and their present properties: {}; `cargo xtask drift --env {environment}` lists the differences from the template, and `cargo xtask deploy --env {environment} --on-drift revert` reverts them",
             imported.join(", ")
         ))
     }

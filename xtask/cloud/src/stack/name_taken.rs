@@ -12,7 +12,7 @@ use xtask::output::quoted;
 /// - `N already exists in stack ARN` (serverless/serverless#3237)
 /// - `The affected resources are L ({P=N})`, if CloudFormation would import the existing resource
 ///   (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html>)
-pub(crate) fn way_out(reason: &str, region: &str) -> Option<String> {
+pub(crate) fn hint(reason: &str, region: &str) -> Option<String> {
     let is_taken = [
         "already exist",
         "ResourceExistenceCheck",
@@ -27,7 +27,7 @@ pub(crate) fn way_out(reason: &str, region: &str) -> Option<String> {
         ));
     }
     Some(match ExistingResource::find(reason) {
-        Some(existing) => existing.way_out(region),
+        Some(existing) => existing.hint(region),
         None => "a resource of this name exists outside the stack: find its name in the events in the CloudFormation console, and remove it".to_owned(),
     })
 }
@@ -69,7 +69,7 @@ impl<'a> ExistingResource<'a> {
         })
     }
 
-    fn way_out(&self, region: &str) -> String {
+    fn hint(&self, region: &str) -> String {
         let ExistingResource {
             resource_type,
             name,
@@ -103,7 +103,7 @@ mod tests {
     const REGION: &str = "eu-central-1";
 
     fn explained(reason: &str) -> String {
-        way_out(reason, REGION).unwrap_or_default()
+        hint(reason, REGION).unwrap_or_default()
     }
 
     #[test]
@@ -152,7 +152,7 @@ mod tests {
                 "{reason}"
             );
         }
-        assert_eq!(way_out("Rate exceeded", REGION), None);
+        assert_eq!(hint("Rate exceeded", REGION), None);
     }
 
     #[test]
@@ -171,7 +171,7 @@ mod tests {
         fn no_reason_causes_a_panic(
             reason in "[ -~é]{0,20}(already exists( in stack )?|of type '|with identifier '|\\(\\{|=|')?[ -~é]{0,20}(already exists)?",
         ) {
-            let _ = way_out(&reason, REGION);
+            let _ = hint(&reason, REGION);
         }
     }
 }

@@ -48,7 +48,7 @@ pub(crate) fn judge(ended: &Ended, rollout: &RolloutObservations<'_>) -> anyhow:
         );
         message.push_str(&stopped);
     }
-    let hint = match name_taken::way_out(&cause, super::region(&stack.id)) {
+    let hint = match name_taken::hint(&cause, super::region(&stack.id)) {
         Some(taken) => format!("{taken}; {}", way_out(stack)),
         None => hint(stack, events, rollout),
     };

@@ -102,8 +102,8 @@ struct PageQuery {
     token: String,
 }
 
-/// A request that switches one fault on or off. No request sets all faults, because one request could
-/// overtake another.
+/// A request that switches one fault on or off. A request does not set the whole list of faults,
+/// because two requests could arrive in the wrong order.
 #[derive(Deserialize)]
 struct Switch {
     provider: FeedProvider,
@@ -262,7 +262,7 @@ impl Page {
         let certificate = self.endpoint.certificate().map(Certificate::path);
         let certificate = certificate.and_then(Path::to_str).unwrap_or_default();
         // No value needs escaping in HTML: the token and the keys have only letters, digits and
-        // underscores, and the certificate is a temporary file.
+        // underscores, and `certificate` is the path of a temporary file.
         Ok(HTML
             .replace("{certificate}", certificate)
             .replace("{token}", &self.endpoint.token().reveal())
