@@ -101,7 +101,7 @@ fn each_worktree_in_one_target_directory_gets_its_own_build() {
     let show = |root: &Path| {
         let arguments = ["run", "--quiet", "--offline", "--package", "show"];
         let target = target.to_str().unwrap();
-        // A command of another checkout sets `XTASK_CHECKOUT` for its child processes.
+        // `.cargo/config.toml` overrides the inherited `XTASK_CHECKOUT` of another checkout.
         let environment = [
             ("CARGO_TARGET_DIR", target),
             ("XTASK_CHECKOUT", "/elsewhere/"),

@@ -15,7 +15,7 @@ const REQUIRED: [(&str, &str); 7] = [
     ("cargo", "echo cargo 1.95.0"),
     (
         "rustc",
-        r#"case "$1" in --print) echo "$LIBRARIES/$4";; *) echo 'rustc 1.95.0 (59807616e 2026-04-14)';; esac"#,
+        r#"case "$2" in target-libdir) echo "$LIBRARIES/$4";; *) echo 'rustc 1.95.0 (59807616e 2026-04-14)';; esac"#,
     ),
     ("cc", "echo 'cc (Debian 12.2.0-14+deb12u1) 12.2.0'"),
     ("bash", "echo 'GNU bash, version 5.2.15(1)-release'"),
@@ -137,7 +137,7 @@ async fn doctor_names_a_compiler_other_than_the_pinned_one() {
     let mut programs = REQUIRED.to_vec();
     programs[1] = (
         "rustc",
-        r#"case "$1" in --print) echo "$LIBRARIES/$4";; *) echo rustc 1.96.0;; esac"#,
+        r#"case "$2" in target-libdir) echo "$LIBRARIES/$4";; *) echo rustc 1.96.0;; esac"#,
     );
     let run = Machine::new(&programs).doctor("native").await;
     assert_eq!(run.code, 0, "{}", run.stderr);

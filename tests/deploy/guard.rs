@@ -105,7 +105,7 @@ async fn every_command_refuses_an_account_other_than_expect_account() {
 }
 
 /// Runs a command with the endpoint in `AWS_ENDPOINT_URL`. The guard treats this endpoint as AWS
-/// and not as an emulator, because the variable of a single service could still name AWS.
+/// and not as an emulator: a variable such as `AWS_ENDPOINT_URL_S3` could name AWS for one service.
 async fn run_as_on_aws(endpoint: &Scripted, command: &str) -> xtask::Run {
     let environment = [
         ("AWS_ENDPOINT_URL", endpoint.url()),

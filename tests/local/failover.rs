@@ -49,7 +49,7 @@ async fn the_second_provider_keeps_prices_fresh_while_the_first_fails() {
 }
 
 #[tokio::test]
-async fn providers_in_the_option_set_replace_the_built_in_feed() {
+async fn provider_urls_passed_with_set_replace_the_built_in_feed() {
     let stack = LocalStack::start(&[
         "--set",
         "EXTERNAL_API_URL=http://provider.invalid",

@@ -16,8 +16,8 @@ impl EntityTag {
     /// same tag.
     pub(crate) fn of(data: &[u8]) -> Self {
         let digest = Sha256::digest(data);
-        // A client has few cached responses of one URL, so 64 bits suffice. A watch receives each
-        // further byte by radio.
+        // A client has few cached responses of one URL, so 64 bits suffice. Each further
+        // byte would cost a watch radio time.
         let bits = digest.iter().take(8);
         let bits = bits.fold(0, |bits, byte| bits << 8 | u64::from(*byte));
         Self {

@@ -15,8 +15,8 @@ pub const DEFAULT: &str = "$default";
 /// Every route key of the gateway.
 pub const ALL: [&str; 5] = [GET_PRICES, GET_PRICE, GET_HEALTH, HEAD_HEALTH, DEFAULT];
 
-/// The routes of the health check. The alarms on responses exclude these routes, because anyone can
-/// call them, and because they respond with 503 by design while the prices are old.
+/// The routes of the health check. The 5xx alarm excludes these routes, because anyone can call
+/// them, and because they respond with 503 by design while the prices are old.
 pub const HEALTH: [&str; 2] = [GET_HEALTH, HEAD_HEALTH];
 
 /// The path of [`GET_PRICES`], which is also the first segment of [`GET_PRICE`].

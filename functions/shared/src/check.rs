@@ -312,7 +312,7 @@ mod tests {
         let missing = Verdict::Warned("there is no price of BTC yet");
         assert_eq!(judge(503, r#"{"code":"NO_PRICE"}"#), missing);
 
-        for (status, body, reason) in [
+        for (status, body, expected) in [
             (
                 503,
                 r#"{"code":"SERVICE_UNAVAILABLE"}"#,
@@ -341,12 +341,12 @@ mod tests {
             ),
             (500, "", Verdict::unexpected(500)),
         ] {
-            assert_eq!(judge(status, body), reason, "{status} {body}");
+            assert_eq!(judge(status, body), expected, "{status} {body}");
         }
     }
 
     #[test]
-    fn a_request_with_a_key_that_is_not_counted_fails() {
+    fn an_uncounted_request_with_a_key_fails() {
         let headers = |limit, remaining, reset| {
             let value = move |name: &str| match name {
                 "ratelimit-limit" => limit,
@@ -374,13 +374,13 @@ mod tests {
             is_counted: false,
             ..response(status, body)
         };
-        let reason =
+        let expected =
             failed("the limiter does not answer: the RateLimit headers are missing or wrong");
         for (status, body) in [
             (200, &br#"{"data":[{"symbol":"BTC","price":1}]}"#[..]),
             (503, br#"{"code":"NO_PRICE"}"#),
         ] {
-            assert_eq!(Check::Prices.judge(&uncounted(status, body)), reason);
+            assert_eq!(Check::Prices.judge(&uncounted(status, body)), expected);
         }
         // Requests without a key are not counted.
         let healthy = uncounted(200, &health("healthy", "ok"));

@@ -50,7 +50,7 @@ pub trait Deployments: Send + Sync {
         status: LifecycleEventStatus,
     ) -> impl Future<Output = Result<(), CodeDeployError>> + Send;
 
-    /// Returns true if CloudFormation or CodeDeploy created the deployment to roll back.
+    /// Returns true if the deployment is a rollback by CloudFormation or CodeDeploy.
     fn is_rollback(
         &self,
         deployment_id: &str,

@@ -3,7 +3,7 @@
 //!
 //! Both modes make the requests of `shared::check` with a new key ([`checks`]). [`verifier`] sends the
 //! requests to the new version through [`api`], and reports the result to CodeDeploy through
-//! [`deployments`]. It reports every failure too, because CodeDeploy waits an hour for a missing result.
+//! [`deployments`]. The verifier reports its own failures too: CodeDeploy waits an hour for a result.
 //! [`probe`] sends the requests to the public URL through [`public_api`], and writes a metric.
 
 pub mod api;

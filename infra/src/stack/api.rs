@@ -248,7 +248,7 @@ pub(crate) fn permissions() -> Vec<ResourcePermissions> {
         // of APIs, and the parts of an API have no tags.
         //
         // The Service Authorization Reference lists neither `TagResource` nor `UntagResource`. But
-        // the handlers of stages list both actions, and API Gateway requires the actions
+        // CloudFormation's handlers of stages list both, and API Gateway requires both
         // (https://github.com/aws-amplify/amplify-studio/issues/889).
         ResourcePermissions {
             sid: "HttpApis",

@@ -158,7 +158,7 @@ fn api_key(settings: &Settings, key: ProviderKey) -> Option<Value<Text>> {
 
 /// Lists the versions of the providers' API keys, for the function's description. Lambda publishes
 /// no version of an unchanged function (<https://github.com/aws/aws-cdk/issues/28252>). Without the
-/// list, a secret that is rotated to the same text would not change the function. A changed
+/// list, a new version of a secret with the same key would not change the function. A changed
 /// description counts as a change (<https://github.com/aws/aws-cdk/issues/18797>).
 fn secret_versions(settings: &Settings) -> Option<String> {
     let versions = ProviderKey::ALL

@@ -47,7 +47,7 @@ struct State {
     faults: BTreeMap<Call, (Fault, usize)>,
     calls: Vec<Call>,
     /// Opens when two calls wait.
-    pair: Arc<Barrier>,
+    barrier: Arc<Barrier>,
 }
 
 /// A running proxy, which ends with the test's runtime.
@@ -67,7 +67,7 @@ impl Proxy {
         let state = Arc::new(Mutex::new(State {
             faults: BTreeMap::new(),
             calls: Vec::new(),
-            pair: Arc::new(Barrier::new(2)),
+            barrier: Arc::new(Barrier::new(2)),
         }));
         let arrival = Arc::new(Notify::new());
         let served = (Arc::clone(&state), Arc::clone(&arrival));
@@ -160,7 +160,7 @@ async fn serve(
     let (head, body) = read(&mut client).await?;
     let fault = state.lock().unwrap().record(kind_of_call(&head, &body));
     arrival.notify_waiters();
-    let pair = Arc::clone(&state.lock().unwrap().pair);
+    let barrier = Arc::clone(&state.lock().unwrap().barrier);
     let answer = match fault {
         None => forward(table, &head, &body).await?,
         Some(Fault::Hang) => std::future::pending().await,
@@ -177,7 +177,7 @@ async fn serve(
         }
         Some(Fault::Half) => answer_half(table, &head, &body).await?,
         Some(Fault::WaitForSecond) => {
-            pair.wait().await;
+            barrier.wait().await;
             forward(table, &head, &body).await?
         }
     };

@@ -32,7 +32,7 @@ pub(crate) struct Relay {
     endpoint: String,
     connections: Arc<Mutex<Vec<Connection>>>,
     silent: Vec<TcpStream>,
-    answering: watch::Sender<bool>,
+    pass_answers: watch::Sender<bool>,
 }
 
 impl Relay {
@@ -42,14 +42,14 @@ impl Relay {
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let table = table.strip_prefix("http://").unwrap().to_owned();
         let connections = Arc::new(Mutex::new(Vec::new()));
-        let (answering, answers) = watch::channel(true);
+        let (pass_answers, receiver) = watch::channel(true);
         let made = Arc::clone(&connections);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let (lose, ending) = oneshot::channel();
-                let (table, answers) = (table.clone(), answers.clone());
+                let (table, receiver) = (table.clone(), receiver.clone());
                 let task =
-                    tokio::spawn(async move { serve(client, &table, ending, answers).await });
+                    tokio::spawn(async move { serve(client, &table, ending, receiver).await });
                 made.lock().unwrap().push(Connection { lose, task });
             }
         });
@@ -57,7 +57,7 @@ impl Relay {
             endpoint,
             connections,
             silent: Vec::new(),
-            answering,
+            pass_answers,
         }
     }
 
@@ -67,7 +67,7 @@ impl Relay {
 
     /// Forwards the table's responses if `pass` is true. Otherwise holds the responses.
     pub(crate) fn pass_answers(&self, pass: bool) {
-        self.answering.send_replace(pass);
+        self.pass_answers.send_replace(pass);
     }
 
     /// Loses every open connection and returns their number. Later connections work.
@@ -88,11 +88,11 @@ async fn serve(
     mut client: TcpStream,
     table: &str,
     ending: oneshot::Receiver<Loss>,
-    answers: watch::Receiver<bool>,
+    pass_answers: watch::Receiver<bool>,
 ) -> Option<TcpStream> {
     let mut table = TcpStream::connect(table).await.unwrap();
     let loss = tokio::select! {
-        _ = pass(&mut client, &mut table, answers) => return None,
+        _ = pass(&mut client, &mut table, pass_answers) => return None,
         loss = ending => loss.ok()?,
     };
     match loss {
@@ -109,7 +109,7 @@ async fn serve(
 async fn pass(
     client: &mut TcpStream,
     table: &mut TcpStream,
-    mut answers: watch::Receiver<bool>,
+    mut pass_answers: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let (mut from_client, mut to_client) = client.split();
     let (mut from_table, mut to_table) = table.split();
@@ -118,7 +118,7 @@ async fn pass(
         let mut bytes = Vec::new();
         while from_table.read_buf(&mut bytes).await? > 0 {
             // `wait_for` fails only at the end of the relay, which also ends the connection.
-            let _ = answers.wait_for(|pass| *pass).await;
+            let _ = pass_answers.wait_for(|pass| *pass).await;
             to_client.write_all(&bytes).await?;
             bytes.clear();
         }

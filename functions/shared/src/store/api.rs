@@ -238,8 +238,8 @@ impl ApiStore for Store {
 }
 
 impl Store {
-    /// Reads the item of a price or a rate, and its samples. The samples of a week have about 42
-    /// KB, and one page of `Query` up to 1 MB.
+    /// Reads the samples and the item of a price or a rate. The item's sort key, `METADATA`, comes
+    /// last. The samples of a week have about 42 KB, and one page of `Query` up to 1 MB.
     async fn history(
         &self,
         pk: String,

@@ -11,8 +11,8 @@ use serde_json::value::RawValue;
 
 use crate::excerpt::Excerpt;
 
-/// The longest string with escapes that is decoded, in bytes. The exact value of the smallest
-/// 64-bit float has 1,076 characters, each of which may be an escape of six bytes.
+/// The longest string with escapes that is decoded, in bytes. A number may be a string: the exact
+/// value of the smallest 64-bit float has 1,076 characters, each an escape of up to six bytes.
 const MAX_ESCAPED_BYTES: usize = 8 * 1024;
 
 /// The maximum number of bytes that an error quotes from a body that is not the expected JSON.

@@ -126,7 +126,7 @@ async fn a_superseded_rate_does_not_affect_the_others() {
 }
 
 #[tokio::test]
-async fn if_all_prices_and_rates_are_superseded_none_is_written_by_itself() {
+async fn if_all_prices_and_rates_are_superseded_none_is_written_separately() {
     let setup = Setup::start().await;
     setup.calls_of_a_whole_run().await;
     let store = setup.table.store();
@@ -157,7 +157,7 @@ async fn a_transaction_whose_response_is_lost_is_retried() {
 }
 
 #[tokio::test]
-async fn after_a_failed_transaction_every_price_and_rate_is_stored_by_itself() {
+async fn after_a_failed_transaction_every_price_and_rate_is_stored_separately() {
     for fault in [
         // The transaction takes effect, but its response is lost.
         Fault::Cut,

@@ -200,8 +200,8 @@ pub(super) fn silent(
             )),
             comparison: GreaterThanThreshold,
             threshold: 0,
-            // After a queue was inactive, its first metrics arrive up to 15 minutes late, behind
-            // zeros of newer periods.
+            // After a queue was inactive, its first metrics arrive up to 15 minutes late. The
+            // zeros of newer periods arrive earlier.
             data_points: const { DataPoints::new(1, 6) },
             missing_data: NotBreaching,
         },
