@@ -6,7 +6,7 @@ use tests::http::eventually;
 use tests::local_stack::{LocalStack, Service, command};
 use tests::scripted::{Answer, Scripted};
 
-/// The time limit for each condition. Within this time, the list of `--feed-fault` repeats once, even on
+/// The time limit for each condition. Within this time, the faults of `--feed-fault` repeat once, even on
 /// a busy machine.
 const LIMIT: Duration = Duration::from_secs(40);
 

@@ -44,7 +44,7 @@ impl Profile {
 /// The options of every build: the paths of the binaries are on stdout as JSON.
 const BUILD_OPTIONS: [&str; 2] = ["--locked", "--message-format=json-render-diagnostics"];
 
-/// The arguments that select every package of this system. The benchmarks read Linux's `/proc`.
+/// The arguments that select every package that builds on this system. The benchmarks read `/proc`.
 pub(crate) const WORKSPACE: &[&str] = if cfg!(target_os = "linux") {
     &["--workspace"]
 } else {

@@ -42,7 +42,7 @@ impl Commit {
     ///
     /// # Errors
     ///
-    /// If git cannot read the checkout, such as that of a source archive.
+    /// If git cannot read the checkout, for example an unpacked source archive.
     pub fn read() -> anyhow::Result<Self> {
         match COMPILED_IN {
             Some(id) => Ok(Commit {

@@ -82,7 +82,7 @@ mod tests {
         assert!(lines[0].ends_with(" 1M/day"), "{table}");
         let alarms = "CloudWatch      metrics of alarms              0.1      20.000      2.00      20.000      2.00";
         assert!(lines.contains(&alarms), "{table}");
-        assert!(!table.contains("arm64"), "{table}");
+        assert!(!table.contains("arm64"), "prod uses x86-64: {table}");
         let cell = |line: &str, from_end: usize| -> f64 {
             let cells: Vec<&str> = line.split_whitespace().collect();
             cells[cells.len() - from_end].parse().expect("a number")

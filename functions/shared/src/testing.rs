@@ -133,9 +133,9 @@ impl MemoryStore {
         Self::default()
     }
 
-    /// Makes calls yield to other tasks, before they take effect and again afterwards. Each number
-    /// in `pauses` is the number of yields of one call. So a test chooses the order of concurrent
-    /// calls.
+    /// Makes calls yield to other tasks, before they take effect and as often afterwards. Each
+    /// number in `pauses` is the number of yields before one call takes effect. So a test chooses
+    /// the order of concurrent calls.
     #[must_use]
     pub fn with_pauses(self, pauses: impl IntoIterator<Item = u8>) -> Self {
         self.lock().pauses = pauses.into_iter().collect();

@@ -56,7 +56,7 @@ pub(super) fn comment(diffs: &[TemplateDiff]) -> String {
     }
 
     let mut text = format!("{MARK}\n### Stack changes\n\n");
-    // Reserves bytes for the last line: 400, and 50 with the names for each summary and section.
+    // Reserves bytes for the last line: 400, and for each summary and section its names and 50.
     let names = summaries.iter().map(|(names, _)| names);
     let names = names.chain(sections.iter().map(|(names, _)| names));
     let names: usize = names.map(|names| names.len() + 50).sum();
@@ -503,7 +503,7 @@ mod tests {
                 prop_assert!(text.len() <= MAX_BYTES, "{}", text.len());
                 let mut is_fenced = false;
                 for line in text.lines() {
-                    // Printing changes nothing, so the printed text is not longer.
+                    // Printing escapes no character, so the printed comment is not longer.
                     prop_assert_eq!(one_line(line), line);
                     match line {
                         "```diff" => {

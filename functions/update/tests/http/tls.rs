@@ -39,7 +39,7 @@ pub(crate) async fn server(name: &str) -> (Server, String) {
 }
 
 #[tokio::test]
-async fn a_self_signed_certificate_is_refused_unless_it_is_in_the_file() {
+async fn a_self_signed_certificate_is_refused_unless_the_file_of_roots_has_it() {
     let (server, certificate) = server("127.0.0.1").await;
     let source = |certificates| Source {
         provider: Box::new(CoinGecko::new(server.base(), None).unwrap()),
@@ -61,7 +61,7 @@ async fn a_self_signed_certificate_is_refused_unless_it_is_in_the_file() {
 }
 
 #[test]
-fn a_file_without_certificates_is_refused() {
+fn a_file_of_roots_without_certificates_is_refused() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "no certificate").unwrap();
     let base = "https://example.com".parse().unwrap();

@@ -2,7 +2,7 @@
 
 use aws_sdk_cloudformation::primitives::{DateTime, DateTimeFormat};
 
-/// The clocks agree if they differ by less than this. The travel time of the response explains the difference.
+/// The clocks agree if they differ by less than this, because a response may travel for some seconds.
 const AGREEMENT_SECONDS: u64 = 10;
 
 /// Computes the seconds by which this machine's clock is ahead of AWS's clock; negative if this machine's clock

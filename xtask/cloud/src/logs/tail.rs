@@ -8,7 +8,7 @@ use aws_sdk_cloudwatchlogs::types::FilteredLogEvent;
 /// The longest delay, in milliseconds, with which an event can arrive after a newer event. Lambda
 /// delivers logs within seconds.
 const OVERLAP_MS: i64 = 30_000;
-/// The most milliseconds by which the time range of a search begins before the previous search. AWS
+/// The most milliseconds between the beginning of a search's time range and the previous search. AWS
 /// refuses the requests of a machine whose clock is wrong by more, so a wrong clock hides no event.
 const LONGEST_WINDOW_MS: i64 = 300_000;
 

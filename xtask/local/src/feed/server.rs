@@ -1,4 +1,4 @@
-//! The HTTP server of the feed.
+//! The HTTP server of the feed, which imitates both price providers.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

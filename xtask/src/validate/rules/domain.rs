@@ -21,13 +21,13 @@ pub(super) fn check(checked: &mut Checked<'_>) {
             domains.iter().any(leads_to),
             "domain-record",
             record.id,
-            "the record must point the API's domain name to API Gateway's",
+            "the record must point the API's domain name to API Gateway's domain name",
         );
     }
     for api in checked.of_type("AWS::ApiGatewayV2::Api") {
         checked.require(
             api.at("/DisableExecuteApiEndpoint") != true || !domains.is_empty(),
-            "api-way-in",
+            "api-url",
             api.id,
             "without the default endpoint the API must have a domain name",
         );

@@ -28,8 +28,8 @@ pub(super) fn arn(environment: Environment) -> String {
     format!("arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:policy/{name}")
 }
 
-/// Checks that a role has its boundary. Roles of the pipeline need none. A template with functions has
-/// no role of the pipeline, so there the trust policy exempts no role.
+/// Checks that a role has its boundary. A role of the pipeline, whose duty is `Deploy`, needs none. A
+/// template with functions has no role of the pipeline, so there every role needs its boundary.
 pub(super) fn of_role(checked: &mut Checked<'_>, role: Resource<'_>, duty: Duty) {
     let has_functions = checked.any("AWS::Lambda::Function", |_| true);
     if duty == Duty::Deploy && !has_functions {
