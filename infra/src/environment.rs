@@ -83,8 +83,8 @@ impl FromStr for Environment {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     pub environment: Environment,
-    /// The account and Region. Staging and prod must be bound: a command that changes an unbound
-    /// one fails, unless the AWS endpoint is on this machine.
+    /// The account and Region. Staging and prod must be bound to them: a command that changes an
+    /// unbound environment fails, unless the AWS endpoint is on this machine.
     pub place: Place,
     pub architecture: Architecture,
     pub api: ApiSettings,
@@ -115,7 +115,7 @@ pub struct Settings {
     pub traffic_shifting: TrafficShifting,
     pub rollout_alarms: RolloutAlarms,
     pub throttling: Throttling,
-    /// The maximum throughput of the table, and again of its index.
+    /// The maximum throughput of the table. Its index has the same maximum.
     pub table_throughput: OnDemandThroughput,
 }
 

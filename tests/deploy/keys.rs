@@ -3,6 +3,7 @@
 use std::io::pipe;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::http::HeaderMap;
@@ -128,10 +129,12 @@ const TABLE: &[Answer] = &[
     Answer::ok("DeleteItem", "{}"),
 ];
 
+const CREATE: &[&str] = &["keys", "create", "--name", "watch"];
+const ROTATE: &[&str] = &["keys", "rotate", "0123456789AB"];
 const KEY_CREATIONS: [&[&str]; 4] = [
-    &["keys", "create", "--name", "watch"],
+    CREATE,
     &["keys", "create", "--name", "watch", "--output", "json"],
-    &["keys", "rotate", "0123456789AB"],
+    ROTATE,
     &["keys", "rotate", "0123456789AB", "--output", "json"],
 ];
 
@@ -193,7 +196,7 @@ async fn a_key_that_can_neither_be_shown_nor_deleted_is_named() {
         r#"{"__type":"com.amazon.coral.service#AccessDeniedException","message":"not authorized to perform: dynamodb:DeleteItem"}"#,
     );
     let endpoint = Scripted::start(&tests::scripted::with_changes(&[denied], TABLE)).await;
-    let arguments = [KEY_CREATIONS[2], &["--endpoint-url", endpoint.url()]].concat();
+    let arguments = [ROTATE, &["--endpoint-url", endpoint.url()]].concat();
     let failed = run_into(full_disk(), &arguments).await;
     assert_eq!(failed.code, 1, "{}", failed.stderr);
     let made = key_id(&endpoint.requests("PutItem")[0].body, "Item");
@@ -222,7 +225,7 @@ async fn a_lost_response_creates_no_second_key() {
         ),
     })
     .await;
-    let arguments = [KEY_CREATIONS[0], &["--endpoint-url", &endpoint.url]].concat();
+    let arguments = [CREATE, &["--endpoint-url", &endpoint.url]].concat();
     let made = xtask::run(&arguments, &[]).await;
     assert_eq!(made.code, 0, "{}", made.stderr);
     let puts = endpoint.requests("PutItem");
@@ -238,9 +241,9 @@ async fn a_lost_response_creates_no_second_key() {
 #[tokio::test]
 async fn an_interrupted_command_leaves_no_key() {
     for (command, signal) in [
-        (KEY_CREATIONS[0], Signal::SIGINT),
-        (KEY_CREATIONS[0], Signal::SIGTERM),
-        (KEY_CREATIONS[2], Signal::SIGHUP),
+        (CREATE, Signal::SIGINT),
+        (CREATE, Signal::SIGTERM),
+        (ROTATE, Signal::SIGHUP),
     ] {
         let endpoint = start_table(|action, _, _| match action {
             "GetItem" => Reply::Now(200, STORED_KEY.body.to_owned()),
@@ -253,12 +256,7 @@ async fn an_interrupted_command_leaves_no_key() {
         let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.spawn().unwrap();
         let is_called = async || (!endpoint.requests("PutItem").is_empty()).then_some(());
-        eventually(
-            "the key is being stored",
-            std::time::Duration::from_mins(1),
-            is_called,
-        )
-        .await;
+        eventually("the key is being stored", Duration::from_mins(1), is_called).await;
         let pid = i32::try_from(child.id().unwrap()).unwrap();
         kill(Pid::from_raw(pid), signal).unwrap();
         let output = child.wait_with_output().await.unwrap();
@@ -308,7 +306,7 @@ async fn rotation_removes_an_invisible_character_from_the_name_of_a_stored_key()
         r#"{"Item":{"PK":{"S":"APIKEY#0123456789AB"},"SK":{"S":"METADATA"},"keyId":{"S":"0123456789AB"},"name":{"S":"wa\u202etch"},"createdAt":{"S":"2026-01-15T10:30:00Z"},"enabled":{"BOOL":true},"secretHash":{"S":"0000000000000000000000000000000000000000000000000000000000000000"}}}"#,
     );
     let endpoint = Scripted::start(&tests::scripted::with_changes(&[key], TABLE)).await;
-    let arguments = [KEY_CREATIONS[2], &["--endpoint-url", endpoint.url()]].concat();
+    let arguments = [ROTATE, &["--endpoint-url", endpoint.url()]].concat();
     let rotated = xtask::run(&arguments, &[]).await;
     assert_eq!(rotated.code, 0, "{}", rotated.stderr);
     let made: Value = serde_json::from_str(&endpoint.requests("PutItem")[0].body).unwrap();
@@ -609,7 +607,7 @@ async fn an_interrupted_restore_names_the_table_and_how_to_continue_or_delete_it
     let is_waiting = async || (endpoint.requests("DescribeTable").len() > 2).then_some(());
     eventually(
         "the table is being restored",
-        std::time::Duration::from_mins(1),
+        Duration::from_mins(1),
         is_waiting,
     )
     .await;

@@ -166,7 +166,7 @@ async fn on_drift_revert_creates_a_reverting_change_set_and_deletes_it_if_it_fai
         .iter()
         .filter(|fields| has(fields, "ChangeSetType=UPDATE"));
     assert_eq!(updates.count(), 1);
-    // The first deletion was refused and is repeated.
+    // One call for each of the two stacks, and one more because the first call was refused.
     assert!(endpoint.requests("DeleteChangeSet").len() > 2);
 }
 

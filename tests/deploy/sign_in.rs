@@ -476,7 +476,7 @@ fn sign_ins_with_a_call() -> [(Home, Answer); 3] {
 }
 
 #[tokio::test]
-async fn the_sign_in_trusts_the_authorities_of_the_settings() {
+async fn the_sign_in_trusts_the_certificates_in_aws_ca_bundle() {
     let aws = Scripted::start(SCRIPT).await;
     let command = ["outputs", "--env", "dev", "--profile", "ops"];
     let command = [&command[..], &["--endpoint-url", aws.url()]].concat();
@@ -493,7 +493,7 @@ async fn the_sign_in_trusts_the_authorities_of_the_settings() {
 }
 
 #[tokio::test]
-async fn the_sign_in_uses_the_proxy_of_the_settings() {
+async fn the_sign_in_uses_the_proxy_in_https_proxy() {
     let aws = Scripted::start(SCRIPT).await;
     let command = ["outputs", "--env", "dev", "--profile", "ops"];
     let command = [&command[..], &["--endpoint-url", aws.url()]].concat();

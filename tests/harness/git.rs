@@ -12,8 +12,8 @@ use crate::tools;
 #[derive(Debug)]
 pub struct Git;
 
-/// Returns git, or `None` on a machine without git, after one line on stderr. The test must then be
-/// skipped.
+/// Returns git. On a machine without git, prints one line on stderr and returns `None`. The test must
+/// then be skipped.
 ///
 /// # Panics
 ///

@@ -122,7 +122,7 @@ fn metrics(
         .metric(LATENCY, Unit::Milliseconds, duration_ms)
         .also_by(&[route, class], &[REQUESTS])
         .also_by(&[route], &[LATENCY]);
-    // A count of 0 is omitted, because every byte of a line costs money. The alarm reads it as 0.
+    // A count of 0 is omitted, because bytes cost money. The alarm treats a missing count as 0.
     match response.code {
         Some(ErrorCode::NoPrice) => line.metric(NO_PRICE_RESPONSES, Unit::Count, 1.0),
         _ => line,

@@ -21,8 +21,8 @@ use crate::{Environment, names};
 pub(super) const SUPPRESSIONS: [Suppression; 1] = [Suppression {
     check: "CKV_AWS_18",
     subject: Subject::Resource("Bucket"),
-    reason: "an access log needs a second bucket that is logged nowhere, and this one holds zips \
-             that are named by their digests and were made from this repository",
+    reason: "an access log needs a second bucket, which would have no access log itself; this one \
+             holds zips that are named by their digests and were made from this repository",
 }];
 
 /// Creates the stack of an environment's artifact bucket. The name of the bucket is a literal,
@@ -122,7 +122,7 @@ pub(crate) fn permissions(environment: Environment) -> ResourcePermissions {
             "s3:CreateBucket",
             "s3:DeleteBucket",
             "s3:DeleteBucketPolicy",
-            // The handler lists this action; the Service Authorization Reference does not.
+            // CloudFormation's handler lists this action; the Service Authorization Reference does not.
             "s3:DeleteBucketTagging",
             "s3:PutBucketOwnershipControls",
             "s3:PutBucketPolicy",

@@ -98,7 +98,7 @@ async fn an_unavailable_migrated_symbol_is_named_as_requested() {
 
 #[tokio::test]
 async fn the_whole_list_has_no_migrated_symbols() {
-    let service = Service::with_variables(&[]);
+    let service = Service::new();
     service
         .store
         .insert_price(price("POL", "0.25", Some("2.5e9")));
@@ -169,7 +169,7 @@ async fn clients_may_cache_prices_until_the_next_update_but_no_errors() {
     // 300 s until the update is due, and the key's jitter of 15 s.
     assert_eq!(control(0).await, "private, max-age=315");
     assert_eq!(control(100).await, "private, max-age=215");
-    // While the update is overdue: 10 s and the jitter.
+    // While the update is overdue: 10 s and the jitter modulo 20.
     assert_eq!(control(350).await, "private, max-age=25");
     assert_eq!(control(500).await, "private, max-age=25");
     let error = service.get_at(later(600), "/prices/ADA").await;

@@ -62,7 +62,7 @@ async fn exactly_the_limit_passes_through_several_processes() {
     assert!(assert_exact(answers) <= 2);
 }
 
-/// Uses the real client over a real table, with the clock of the test.
+/// Uses the real DynamoDB client and a real table, with the clock of the test.
 #[tokio::test]
 async fn two_adjacent_minutes_have_exactly_their_own_limits() {
     let table = SampleTable::create().await;

@@ -37,8 +37,8 @@ pub(crate) fn at(seconds: i64) -> Timestamp {
 pub(crate) const VALUES: usize = COINS.len() + CURRENCIES.len();
 
 /// Starts a provider whose price of every coin is `price`, with a time of `seconds` after the
-/// start. The times of every second coin are `lag` seconds earlier. The rate of every currency is
-/// `price` too.
+/// start. The times of every second coin are `lag` seconds earlier. In every currency, a coin costs
+/// `price` squared, so each rate is `price` too.
 pub(crate) async fn provider(price: u32, seconds: i64, lag: i64) -> Url {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
@@ -97,7 +97,7 @@ pub(crate) fn updater_over<S>(base: &Url, store: S, clock: fn() -> Timestamp) ->
     }
 }
 
-/// Runs once, by an event without a planned time.
+/// Runs once, with an event without a planned time.
 async fn run(updater: &Updater<Paced>) -> RunOutcome {
     run_by("{}", updater).await
 }
@@ -213,8 +213,8 @@ async fn two_concurrent_runs_end_in_the_newer_prices_in_any_order_of_writes() {
 #[tokio::test]
 async fn a_run_that_is_delayed_by_minutes_replaces_no_price_that_was_fetched_later() {
     let old = provider(1, 0, 0).await;
-    // In the new response, every second coin has an earlier provider's time than in the delayed
-    // run, although it was fetched later.
+    // The new response is fetched later. Nevertheless, its provider's times of every second coin
+    // are earlier than in the old response.
     let new = provider(2, 300, 400).await;
     for way in Way::ALL {
         let table = Table::create().await;
@@ -278,8 +278,8 @@ async fn a_run_with_only_older_prices_succeeds_and_changes_no_price() {
 
         let delayed = updater(&old, table.store(), random(2), way, || at(5));
         let lagging = updater(&old, table.store(), random(3), way, || at(905));
-        for (overtaken, price_age, attempt) in [(delayed, 0, at(305)), (lagging, 605, at(905))] {
-            let outcome = run(&overtaken).await;
+        for (late, price_age, attempt) in [(delayed, 0, at(305)), (lagging, 905 - 300, at(905))] {
+            let outcome = run(&late).await;
             assert_eq!(outcome.error, None);
             assert_eq!(outcome.stored, []);
             assert_eq!(outcome.skipped.len(), COINS.len());

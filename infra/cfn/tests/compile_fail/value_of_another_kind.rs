@@ -16,7 +16,7 @@ fn access_log(group: &Handle<LogGroup>) -> Value<LogDestinationArn> {
     group.arn()
 }
 
-// Lambda returns the function of an EventInvokeConfig by its name and not by its ARN.
+// Lambda returns the function of an EventInvokeConfig as its name and not as its ARN.
 fn event_invoke_config(function: &Handle<Function>) -> Value<FunctionName> {
     function.arn()
 }

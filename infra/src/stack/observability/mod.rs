@@ -25,8 +25,8 @@ pub(super) const SUPPRESSIONS: [Suppression; 1] = [Suppression {
              an alarm's text has nothing that needs a customer managed key",
 }];
 
-/// Adds all alarms except the given rollout alarms, the composite alarm that pages the operator, its
-/// topic, and the dashboard.
+/// Adds the dashboard, the composite alarm that pages the operator, its topic, and all other alarms.
+/// The caller has already added the alarms of `rollout`.
 pub(super) fn add(
     template: &mut Template,
     settings: &Settings,

@@ -20,7 +20,7 @@ const TARGETS: [&str; 5] = [
     "/prices",
 ];
 
-/// The request of the clients with the limited key.
+/// The request of the clients with the limited key, whose rate limit they exceed.
 const LIMITED_TARGET: &str = "/prices/BTC";
 
 /// The timeout of one request.

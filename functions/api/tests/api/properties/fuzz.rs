@@ -14,8 +14,8 @@ use tokio::runtime::Runtime;
 
 use crate::service::{Service, event_json, now};
 
-/// Responds to an event with the instance of this thread. Returns `None` for an event of another
-/// source.
+/// Responds to an event with the instance of this thread. Returns `None` if the event does not have
+/// the form of API Gateway's events.
 fn respond(mut event: Value) -> Option<ApiGatewayV2httpResponse> {
     thread_local! {
         static INSTANCE: OnceCell<(Runtime, Service)> = const { OnceCell::new() };
