@@ -88,7 +88,7 @@ async fn a_deploy_follows_the_status_of_the_stack_while_its_events_are_throttled
     let deployed = deploy_to_prod(&endpoint).await;
     assert_outcome(&deployed, 0, "deployed");
     let warning = "warning: could not read the stack's events: Throttling: Rate exceeded; \
-                   the operation is followed by the stack's status";
+                   only the stack's status shows the end of the operation";
     assert_eq!(deployed.stderr.matches(warning).count(), 1);
 }
 

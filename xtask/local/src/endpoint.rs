@@ -39,7 +39,7 @@ impl Endpoint {
             certificate: certificate
                 .transpose()
                 .context("making a certificate for --https")?,
-            // An API key has the right type: it is random text that cannot be printed.
+            // The type of an API key fits: it is random text that no log prints by accident.
             token: RawApiKey::generate()?,
         })
     }

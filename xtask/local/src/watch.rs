@@ -280,7 +280,7 @@ mod tests {
                 Path::new("functions/api/src/lib.rs")
             );
             fs::read(&file).unwrap();
-            // A second change of the save, or one by the read, would come before that of `Cargo.lock`.
+            // If the save or the read caused another change, it would come before that of `Cargo.lock`.
             let other = root.path().join("Cargo.lock");
             fs::write(&other, "").unwrap();
             assert_eq!(sources.changed().await, Path::new("Cargo.lock"));

@@ -75,8 +75,8 @@ impl Network {
         }
     }
 
-    /// Makes the HTTP client of the AWS SDK. Its errors name the host and the proxy. Its responses have the step
-    /// that renews the credentials as an extension.
+    /// Makes the HTTP client of the AWS SDK. Its errors name the host and the proxy. Each of its responses has an
+    /// extension with the step that renews the credentials.
     pub(crate) fn sdk_client(&self, renewal: Option<Renewal>) -> SharedHttpClient {
         let direct = self.sdk_connectors(None);
         let proxied = self.sdk_connectors(Some(ProxyConfig::from_env()));

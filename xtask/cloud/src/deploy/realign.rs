@@ -1,6 +1,6 @@
 //! `--realign`: after a rollback, writes the versions that the aliases serve into the stack's template.
-//! The only traffic that moves is the share that a weight of a stopped CodeDeploy deployment still sends to
-//! another version.
+//! Traffic moves only if a stopped CodeDeploy deployment has left a weight, which still sends a share of the
+//! requests to another version.
 //!
 //! The change set has the deployed template with one edit: each alias that serves another version is pinned
 //! at its live version and has no `UpdatePolicy`. CloudFormation then sets the alias to the version that the
@@ -44,12 +44,12 @@ pub(super) struct Realignment {
     phase: Phase,
 }
 
-/// Plans a realignment and shows it. `name` is the name of the change set. Returns the realignment, `None`
-/// if every alias serves only the stack's version, and the phase of the next step.
+/// Plans a realignment and shows it. `name` is the name of the change set. Returns the realignment and the
+/// phase of the next step. There is no realignment if every alias serves only the stack's version.
 ///
 /// # Errors
 ///
-/// If a CodeDeploy deployment moves traffic, or if an alias does not serve a published version. If the
+/// If a CodeDeploy deployment moves traffic, if an alias does not serve a published version, or if the
 /// change set would change anything but the aliases. The caller discards the change set.
 pub(super) async fn plan(
     context: &Context<'_>,

@@ -232,7 +232,7 @@ impl<'a> Screen<'a> {
             return Ok(());
         }
         self.warn(&format!(
-            "{failure}; the operation is followed by the stack's status"
+            "{failure}; only the stack's status shows the end of the operation"
         ))
     }
 

@@ -7,8 +7,8 @@ use crate::alarms::Alarm;
 use crate::history::RecordedDeployment;
 use crate::table;
 
-/// Formats one line per part, then one line per alarm. A stack that is only planned has no
-/// other parts.
+/// Formats one line per part, then one line per alarm. For a stack that is only planned, formats
+/// the stack and the next commands instead.
 pub(super) fn text(status: &Status) -> String {
     if let Known::Yes(StackStatus {
         next_commands: Some(next_commands),
