@@ -260,7 +260,7 @@ async fn a_recorded_difference_stops_no_later_deploy_until_it_changes() {
 #[tokio::test]
 async fn a_difference_that_the_deployment_does_not_explain_stops_the_next_deploy() {
     let untouched = reversed("Topic", "SNS::Topic");
-    let role = reversed("ApiRole", "IAM::Role");
+    let never_in_baseline = reversed("ApiRole", "IAM::Role");
     let table = reversed("Table", "DynamoDB::Table");
     let changed_again = Difference {
         actual: "another",
@@ -272,7 +272,7 @@ async fn a_difference_that_the_deployment_does_not_explain_stops_the_next_deploy
     let before: &[Difference] = &[QUEUE];
     for (before, after, response, list) in [
         (&[][..], untouched, None, "changedMeanwhile"),
-        (&[], role, None, "changedMeanwhile"),
+        (&[], never_in_baseline, None, "changedMeanwhile"),
         (&[], table, Some(imported), "changedMeanwhile"),
         (&[], table, Some(unlisted), "changedMeanwhile"),
         (before, QUEUE, None, "continued"),

@@ -66,8 +66,8 @@ impl SavedPlan {
         assert_outcome(&planned, code, outcome);
         let deletion =
             format!("delete-stack --region eu-central-1 --stack-name crypto-watch-{environment}`");
-        let names_deletion = planned.stderr.contains(&deletion);
-        assert_eq!(names_deletion, outcome == "planned", "{}", planned.stderr);
+        let has_empty_stack = planned.stderr.contains(&deletion);
+        assert_eq!(has_empty_stack, outcome == "planned", "{}", planned.stderr);
         for zip in ["api.zip", "update.zip", "verify.zip"] {
             let built = build::folder().unwrap().join(zip);
             fs::copy(built, saved.path(zip)).unwrap();

@@ -69,8 +69,8 @@ impl Browser {
             // Root cannot use Chromium's sandbox. The tests do not need it: the only page is our own.
             .args(["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"])
             .args(["--no-first-run", "--disable-background-networking"])
-            // Every server is on this machine, and no authority that Chromium knows signs its
-            // certificate.
+            // Every server is on this machine and has a certificate of an authority that Chromium does
+            // not know.
             .args(["--no-proxy-server", "--ignore-certificate-errors"])
             .arg(format!("--user-data-dir={}", profile.path().display()))
             .arg("about:blank")

@@ -13,8 +13,8 @@ use tests::workflows::{Job, jobs};
 /// The command-line binary that the build job passes to the jobs without a checkout.
 const BINARY: &str = "xtask-cloud";
 
-/// Returns the texts for each environment of the job, in place of `inputs.environment` or
-/// `matrix.environment`. Without such a placeholder, returns the texts unchanged.
+/// Replaces `inputs.environment` or `matrix.environment` in the texts, once for each environment of the
+/// job. Returns the texts unchanged if they have no such placeholder.
 fn with_each_environment<const N: usize>(job: &Job, texts: [&str; N]) -> Vec<[String; N]> {
     let inputs = &job.workflow["on"]["workflow_dispatch"]["inputs"];
     let choices = [
@@ -61,7 +61,7 @@ fn commands(job: &Job) -> Vec<Vec<String>> {
                 .take_while(|word| !word.contains('>') && *word != "|")
                 .map(|word| word.trim_end_matches(';'))
                 .take_while(|word| *word != "then")
-                // The target of a rollback is optional.
+                // `${TO_VERSION:+...}` of `rollback.yml` expands to nothing without an input.
                 .filter(|word| !word.contains("TO_"));
             Some(words.map(|word| example_value(word).to_owned()).collect())
         })

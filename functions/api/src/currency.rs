@@ -33,8 +33,8 @@ pub(crate) enum Conversion {
 }
 
 impl Conversion {
-    /// Converts an amount, rounded half to even to this number of significant digits; US dollars
-    /// are not rounded. `None` if the result is out of the range of [`Decimal`].
+    /// Converts an amount. Rounds the result half to even to this number of significant digits,
+    /// except US dollars. `None` if the result is out of the range of [`Decimal`].
     pub(crate) fn amount(&self, dollars: &Decimal, digits: NonZeroU64) -> Option<Decimal> {
         let converted = match self {
             Self::Dollars => return Some(dollars.clone()),

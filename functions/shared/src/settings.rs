@@ -55,8 +55,8 @@ pub struct ApiSettings {
     /// The limit of API keys that have no limit of their own.
     pub rate_limit_per_minute: NonZeroU32,
     pub freshness: FreshnessLimits,
-    /// Seconds for which the process remembers an API key. With 0, the process uses remembered
-    /// prices only while the table cannot be read.
+    /// Seconds for which the process remembers an API key. With 0, the process remembers no
+    /// key, and uses remembered prices only while the table cannot be read.
     pub process_cache_seconds: u32,
     pub supported: SupportedSymbols,
     pub environment: &'static str,

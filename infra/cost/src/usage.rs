@@ -26,7 +26,7 @@ pub struct Usage {
     pub log_bytes: f64,
     /// Bytes to the internet.
     pub sent_bytes: f64,
-    /// Bytes of items that the table keeps for a part of the month, times this part.
+    /// Byte-months of expiring items: their bytes, times the months for which the table keeps them.
     pub kept_bytes: f64,
 }
 

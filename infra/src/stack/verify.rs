@@ -32,8 +32,8 @@ const LIMITS: FunctionSettings = FunctionSettings {
 pub(super) const SUPPRESSIONS: [Suppression; 1] = [Suppression {
     check: "CKV_AWS_116",
     subject: Subject::Resource("VerifyFunction"),
-    reason: "without a result of the check, CodeDeploy fails the deployment; a probe that does not \
-             run raises its alarm; a stored event would be out of date",
+    reason: "a dead-letter queue would only store outdated events; CodeDeploy fails a deployment \
+             without a result, and a probe that does not run raises its alarm",
 }];
 
 /// The resources that the verify function checks or uses.

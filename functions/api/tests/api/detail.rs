@@ -175,7 +175,7 @@ async fn every_point_of_bitcoin_in_bitcoin_is_one() {
 }
 
 #[tokio::test]
-async fn another_coin_in_bitcoin_is_divided_by_the_sample_of_bitcoin() {
+async fn a_sample_in_bitcoin_is_divided_by_the_bitcoin_sample_of_the_same_slot() {
     let service = service();
     let ether = samples(&[("2026-01-15T10:20", "2500"), ("2026-01-15T10:30", "2592.5")]);
     service.store.insert_samples("ETH", ether);
@@ -409,7 +409,7 @@ async fn head_and_gzip_work_with_a_detail() {
 }
 
 #[tokio::test]
-async fn a_failed_query_is_a_503_that_counts_even_if_the_price_is_remembered() {
+async fn a_failed_query_is_a_503_and_counts_even_if_the_price_is_remembered() {
     let service = service();
     service.store.insert_rate(rate("JPY", "156.25"));
     let yen = format!("{JSON}&currency=JPY");

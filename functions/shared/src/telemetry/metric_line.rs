@@ -99,8 +99,8 @@ impl MetricLine {
         let mut breakdown = self.all.clone();
         let [names] = &mut breakdown.dimensions;
         names.extend(dimensions.iter().map(|(name, _)| *name));
-        let is_counted = |metric: &Metric| metrics.contains(&metric.name);
-        breakdown.metrics.retain(is_counted);
+        let is_selected = |metric: &Metric| metrics.contains(&metric.name);
+        breakdown.metrics.retain(is_selected);
         self.breakdowns.push(breakdown);
         for (name, value) in dimensions {
             if !self.members.iter().any(|(known, _)| known == name) {

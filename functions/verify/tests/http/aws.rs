@@ -144,7 +144,7 @@ pub(crate) fn fresh_store() -> MemoryStore {
 }
 
 /// Dispatches a request. Requests to CodeDeploy and DynamoDB have a header with the action, and requests
-/// to Lambda have a path. All other requests are for the API.
+/// to Lambda have a path below `functions`. All other requests are for the API.
 async fn answer(
     State(account): State<Arc<Account>>,
     uri: Uri,

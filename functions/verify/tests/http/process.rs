@@ -260,8 +260,8 @@ async fn a_rollback_of_cloudformation_or_codedeploy_is_not_stopped() {
     }
 }
 
-/// Makes events with a text in each place except the two ids: the log quotes their texts. Only the last
-/// two events are valid.
+/// Makes events that contain a text in different places. No id is the text itself, because the log
+/// quotes ids. Only the last two events are valid.
 fn events_with(text: &str) -> Vec<Value> {
     let hook = json!({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "hook-1"});
     let probe: Value = serde_json::from_str(contract::PROBE_EVENT).unwrap();
