@@ -9,7 +9,7 @@ use shared::check::{Check, Verdict};
 /// The findings of a run, each as one line of text.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// Checks that the API has failed.
+    /// The failed checks of the API.
     pub failed: Vec<String>,
     /// Problems of the run itself, such as a key that could not be created.
     pub errors: Vec<String>,

@@ -19,7 +19,7 @@ pub async fn create(
     let client = dynamodb_client(&ClientConfig::emulator(endpoint))?;
     let mut key = NewApiKey::generate(name, Timestamp::now())?;
     key.record.rate_limit_per_minute = limit;
-    // An id is one of 3e21 random values, so an error does not mean that the id exists.
+    // `Created::AlreadyExists` is ignored: an id is one of 3e21 random values.
     let created = Store::new(client, table).create_api_key(&key.record).await;
     created.map_err(|error| {
         Failure::new(format!("could not use the table at {endpoint}: {error}")).hint(

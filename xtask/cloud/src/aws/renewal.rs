@@ -5,8 +5,8 @@ use std::sync::Arc;
 use aws_config::profile::{Profile, ProfileSet};
 use xtask::output::quoted;
 
-/// The step that renews the credentials of a command, as an imperative. Each response of AWS has the step as an
-/// extension, because any call can find that the credentials have expired.
+/// The step that renews the credentials of a command, as an imperative. The HTTP client attaches the step to
+/// each response of AWS, because any call can find that the credentials have expired.
 #[derive(Debug, Clone)]
 pub(crate) struct Renewal(Arc<str>);
 

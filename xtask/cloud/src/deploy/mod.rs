@@ -163,15 +163,15 @@ async fn save_plan(args: &PlanArgs, report: &Report) -> anyhow::Result<Ended> {
             None
         };
         let realigns = realignment.is_some();
-        let (plan, pinned) = if let Some(realignment) = realignment {
-            let (plan, pinned) = realignment.into_plan()?;
-            (plan, Some(pinned))
+        let (plan, realigned) = if let Some(realignment) = realignment {
+            let (plan, realigned) = realignment.into_plan()?;
+            (plan, Some(realigned))
         } else {
             let plan = plan::make(context, targets, &name, Phase::Planning).await?;
             (plan, None)
         };
         let saved = async {
-            let service = pinned.as_ref().unwrap_or(&targets.service);
+            let service = realigned.as_ref().unwrap_or(&targets.service);
             let stacks = [&targets.bucket, service];
             let saved = SavedPlan::new(context, stacks, &plan, realigns);
             saved.await?.write(&args.out)

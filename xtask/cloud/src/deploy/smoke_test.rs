@@ -245,7 +245,7 @@ async fn run_checks(
                 format!("the smoke test could not create its own API key in {table}: {reason}");
             if findings.is_empty() {
                 return Err(Failure::new(error)
-                    .hint("the version serves, but its prices were not tested; allow PutItem on the table for the ids Deploy*")
+                    .hint("the version serves, but its prices were not tested; allow PutItem on the table for key ids that begin with Deploy")
                     .into());
             }
             context.report.warn(&error)?;

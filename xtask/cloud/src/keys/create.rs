@@ -276,7 +276,7 @@ async fn remove(keys: &KeysTable<'_>, key: &NewApiKey, failure: &Failure) -> Fai
     }
 }
 
-/// Adds a duration to a time. The result is at most the end of the year 9999.
+/// Adds a duration to a time. A duration above 136 years (2^32 seconds) counts as 136 years.
 fn after(now: Timestamp, duration: Duration) -> Timestamp {
     now.plus_seconds(u32::try_from(duration.as_secs()).unwrap_or(u32::MAX))
 }

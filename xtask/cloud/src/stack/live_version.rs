@@ -21,7 +21,7 @@ pub(crate) struct Misaligned {
     /// The alias in the stack's template; absent if the stack has none.
     pub(crate) logical_id: Option<String>,
     pub(crate) live: LiveAlias,
-    /// The stack's version: the template's literal, or the version resource's number.
+    /// The stack's version: the number that `--realign` wrote into the template, or else the published version.
     pub(crate) deployed: String,
 }
 

@@ -44,7 +44,7 @@ pub(crate) struct FunctionConfig {
     pub(crate) binary: Binary,
     /// The base URL of the DynamoDB API.
     pub(crate) table_endpoint: String,
-    /// The address of the table if this process serves it. Calls of another table are not recorded,
+    /// The address of the table if this process serves it. Calls to another table are not recorded,
     /// because the recording proxy would hide how a connection to that table fails.
     pub(crate) own_table: Option<SocketAddr>,
     pub(crate) recent: Arc<Recent>,

@@ -16,7 +16,7 @@ use crate::service::{Reply, Service, event, later, price, symbol};
 const DUE_SECONDS: i64 = 300;
 /// Seconds for which an overdue price is used without another read.
 const OVERDUE_SECONDS: i64 = 5;
-/// Seconds after its fetch from which an older price in the table replaces a remembered price.
+/// Age in seconds from which a remembered price is replaced by an older price in the table.
 const REPLACEABLE_SECONDS: i64 = 900;
 const PROCESSES: usize = 3;
 
