@@ -1,5 +1,5 @@
-//! Tests of the functions' roles on the table: the roles allow every call that the functions make, and a
-//! call uses every permission.
+//! Tests of the functions' roles on the table: the roles allow every call that the functions make, and
+//! each permission has a call that needs it.
 
 #![cfg(test)]
 
@@ -262,8 +262,8 @@ fn table_statements(role: &str) -> Vec<Allowed> {
     found
 }
 
-/// Asserts that a function's role in prod allows every call, and that a call needs every action, key
-/// and attribute of the role's statements.
+/// Asserts that a function's role in prod allows every call, and that each action, key and attribute
+/// of the role's statements has a call that needs it.
 fn assert_allows_exactly(role: &str, calls: &BTreeSet<Call>) {
     let statements = table_statements(role);
     for call in calls {

@@ -1,5 +1,4 @@
-//! Commands that fail before any change, because of an unreachable endpoint, missing credentials or
-//! permissions, an expired session, throttling or a wrong clock.
+//! Commands that fail before any change, for example without credentials or permissions.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::{env, fs};

@@ -107,8 +107,8 @@ fn no_role_reaches_the_resources_of_another_environment() {
                 .map(|statement| without_shared(statement, &shared))
             {
                 for (other, principals) in &others {
-                    // The second text ends with the name of the other environment, which must not
-                    // match a pattern of that environment's roles.
+                    // The text replaces each `*`. A text that ends with the name of the other
+                    // environment must not match a pattern of that environment's roles.
                     for text in ["x".to_owned(), format!("x-{other}")] {
                         for request in Request::all_of(&statement, &text) {
                             assert!(holder.may(&request), "{owner}: {request:?}");
@@ -134,8 +134,8 @@ fn without_shared(statement: &Statement, shared: &BTreeSet<(String, String)>) ->
 }
 
 /// IAM does not count white space
-/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>). The test uses a
-/// partition and a Region with long names.
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>). The test uses an
+/// environment, a partition and a Region with long names.
 #[test]
 fn every_policy_is_below_90_percent_of_iams_size_limit() {
     for settings in [Environment::Staging.settings(), settings::everything()] {

@@ -15,8 +15,8 @@ pub const ROUTE_DIMENSION: &str = "Route";
 /// status code, as in `2xx`.
 pub const STATUS_CLASS_DIMENSION: &str = "StatusClass";
 
-/// Requests to which the API responded; a count, in total and by route and class of responses.
-/// CloudWatch charges for each combination of the two.
+/// Requests to which the API responded; a count, in total and for each combination of route and
+/// class of responses. CloudWatch charges for each combination.
 pub const REQUESTS: &str = "Requests";
 /// Duration of a request in the API function; milliseconds, in total and by route.
 pub const LATENCY: &str = "Latency";
@@ -27,11 +27,11 @@ pub const NO_PRICE_RESPONSES: &str = "NoPriceResponses";
 pub const PROVIDER_CALLS: &str = "ProviderCalls";
 /// Calls to the providers without a usable response; a count, in total and by provider.
 pub const PROVIDER_FAILURES: &str = "ProviderFailures";
-/// Prices that a run confirmed; a count, in total and by provider.
+/// Prices that a run stored or found unchanged; a count, in total and by provider.
 pub const SYMBOLS_STORED: &str = "SymbolsStored";
 /// Coins that a run skipped; a count.
 pub const SYMBOLS_SKIPPED: &str = "SymbolsSkipped";
-/// Age of the newest price that a run has confirmed, by the provider's time; seconds.
+/// Age of the newest price that a run stored or found unchanged, by the provider's time; seconds.
 pub const PRICE_AGE: &str = "PriceAge";
 /// Age of the oldest rate in the table, by the provider's time; seconds.
 pub const RATE_AGE: &str = "RateAge";

@@ -229,7 +229,7 @@ fn request_metrics(is_probed: bool, has_watches: bool) -> f64 {
 }
 
 impl BilledFunction {
-    /// Reads a function, which the key of its zip names, such as `api/0123.zip`.
+    /// Reads a function. The key of its zip begins with the function's name: `api/0123.zip`.
     fn read(properties: &Value) -> Option<Self> {
         let key = properties["Code"]["S3Key"].as_str()?;
         let name = key.split('/').next()?;
@@ -307,7 +307,7 @@ mod tests {
         Stack::read(service.render().expect("it renders").as_value())
     }
 
-    fn lines_of(bill: &Bill) -> f64 {
+    fn sum_of_lines(bill: &Bill) -> f64 {
         bill.lines().map(|line| line.dollars).sum()
     }
 
@@ -427,7 +427,7 @@ mod tests {
                 for (few, more) in before.lines().zip(after.lines()) {
                     prop_assert!(few.dollars <= more.dollars, "{few:?} {more:?}");
                 }
-                prop_assert!((lines_of(&after) - after.total()).abs() <= 1e-9 * after.total());
+                prop_assert!((sum_of_lines(&after) - after.total()).abs() <= 1e-9 * after.total());
             }
         }
     }

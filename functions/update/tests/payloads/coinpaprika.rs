@@ -185,7 +185,7 @@ fn an_error_in_place_of_prices_is_named() {
 }
 
 #[test]
-fn a_time_is_rfc_3339_or_a_number_after_the_first_block() {
+fn a_time_is_rfc_3339_or_a_number_and_is_after_bitcoins_first_block() {
     for (json, expected) in [
         ("\"2025-05-16T15:04:19Z\"", Some(1_747_407_859)),
         ("\"2025-05-16T17:04:19.5+02:00\"", Some(1_747_407_859)),

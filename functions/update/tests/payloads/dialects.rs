@@ -80,7 +80,7 @@ impl Dialect {
     }
 }
 
-/// Returns the members of an object with this name, one for each value.
+/// Returns JSON members with the same name, one for each value.
 pub(crate) fn members(name: &str, json: &[String]) -> Vec<String> {
     json.iter()
         .map(|json| format!("\"{name}\":{json}"))

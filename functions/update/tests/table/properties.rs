@@ -22,7 +22,7 @@ use crate::table::Table;
 /// The maximum number of coins in a generated case.
 const COINS: usize = 5;
 
-/// Seconds for which a stored price refuses earlier times: 15 minutes.
+/// Seconds for which a stored price refuses an earlier time of the provider: 15 minutes.
 const HOLD: i64 = 900;
 
 /// Generates times of fetches, often equal or about 15 minutes apart.
@@ -64,7 +64,7 @@ fn some_rates() -> impl Strategy<Value = Vec<Rate>> {
     })
 }
 
-/// Creates a price with its times in seconds after the start.
+/// Creates a price. Its times are seconds for [`at`].
 fn price_of(symbol: Symbol, price: u32, updated: i64, fetched: i64) -> Price {
     Price {
         symbol,
@@ -190,7 +190,7 @@ proptest! {
             let table = Table::create().await;
             let last = price_of(bitcoin(), 1_000_000, last_updated, 2_000 + HOLD);
             let (results, stored) = write_all(&table.store(), &writes).await;
-            // The provider's time of this price can be earlier, as after a correction of its clock.
+            // All other fetches are 15 minutes older, so an earlier time of the provider is stored.
             let corrected = table.store().put_price(&last, Slot::of(last.fetched_at)).await;
             assert_eq!(corrected, Ok(Stored::Stored));
             (results, stored)

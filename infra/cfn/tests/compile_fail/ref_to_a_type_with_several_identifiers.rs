@@ -1,4 +1,4 @@
-//! A drift-aware change set would resolve such a `Ref` to the id of the API.
+//! A drift-aware change set would resolve the `Ref` of an integration or stage to the API's id.
 
 use cfn::resources::apigatewayv2::{Integration, Stage};
 use cfn::sub;
