@@ -98,9 +98,9 @@ async fn check_detail(stack: &LocalStack, symbol: &str, currency: &str) -> Value
     assert!(number(&item, "volume24h") > 0.0);
     number(&item, "change24h");
     for (name, hours, minimum) in [
-        ("chart1h", 1, 11),
-        ("chart24h", 24, 47),
-        ("chart7d", 168, 83),
+        ("chart1h", 1, 12 - 1),
+        ("chart24h", 24, 48 - 1),
+        ("chart7d", 168, 84 - 1),
     ] {
         let points = check_chart(&item, name, hours * 60 * 60);
         assert!(

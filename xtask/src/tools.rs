@@ -23,7 +23,7 @@ pub struct Tool {
 pub const RUSTUP: Tool = Tool {
     name: "rustup",
     probe: &["rustup", "--version"],
-    used_by: "installs the toolchain of rust-toolchain.toml and further targets",
+    used_by: "the installation of the toolchain and of further targets",
     is_required: false,
     on_linux: "follow https://rustup.rs",
     on_macos: "follow https://rustup.rs",

@@ -19,7 +19,7 @@ pub fn root() -> &'static Path {
 ///
 /// # Errors
 ///
-/// If cargo started this binary, or the process that it replaced, for another checkout.
+/// If cargo started this process in another checkout.
 pub fn check() -> Result<(), Failure> {
     check_caller(std::env::var_os("CARGO_MANIFEST_DIR"))
 }
@@ -57,7 +57,7 @@ mod tests {
         check_caller(manifest(root())).expect("this checkout");
         check_caller(None).expect("no cargo");
         let other = Path::new("/checkouts/two");
-        // nextest sets this for the tests of another package.
+        // nextest sets `CARGO_MANIFEST_DIR` to this folder for the tests of another package.
         check_caller(Some(other.join("tests").into_os_string())).expect("not `cargo xtask`");
         let refused = check_caller(manifest(other)).expect_err("another checkout");
         let message = refused.to_string();

@@ -151,8 +151,8 @@ impl Stack {
             request_metrics(is_probed, requests > 0.0),
         );
         if self.has_table {
-            let busy = requests / (usage::MONTH_HOURS * 3_600.0) / usage::ENVIRONMENT_RATE;
-            let connections = count(self.functions.len()) + busy;
+            let rate = requests / (usage::MONTH_HOURS * 3_600.0);
+            let connections = count(self.functions.len()) + rate / usage::ENVIRONMENT_RATE;
             bill.add(Item::TableKey, connections * usage::KEY_CALLS / 1e4);
         }
         if self.is_recoverable {
@@ -347,9 +347,9 @@ mod tests {
             (Item::LambdaRequests, 0.140_16),
             // 0.25 GB: 1 s for each update, 0.1 s for each run of the probe, 0.01 s for each request.
             (Item::LambdaX86, 2_190.0 + 1_095.0 + 219.0),
-            (Item::TableWrites, 0.814_68 + 0.175_2),
-            (Item::TableReads, 0.017_52 + 0.131_4),
-            (Item::TableKey, 2.628),
+            (Item::TableWrites, 8_760.0 * 93e-6 + 43_800.0 * 4e-6),
+            (Item::TableReads, 8_760.0 * 2e-6 + 43_800.0 * 3e-6),
+            (Item::TableKey, 3.0 * 12.0 * 730.0 / 1e4),
         ] {
             let found = bill.quantity(item);
             assert!(

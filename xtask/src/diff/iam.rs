@@ -107,9 +107,9 @@ fn statement(id: &str, statement: &Value, grants: &mut BTreeSet<Grant>) {
 /// Returns the values of a field and of its negation, such as `Action` and `NotAction`, or one empty
 /// text if there is neither.
 fn field(statement: &Value, name: &str) -> Vec<String> {
-    let positive = statement.get(name).into_iter().flat_map(principals);
+    let positive = statement.get(name).into_iter().flat_map(values);
     let negative = statement.get(format!("Not{name}"));
-    let negative = negative.into_iter().flat_map(principals);
+    let negative = negative.into_iter().flat_map(values);
     let negative = negative.map(|value| format!("not {value}"));
     let found: Vec<String> = positive.chain(negative).collect();
     if found.is_empty() {
@@ -120,7 +120,7 @@ fn field(statement: &Value, name: &str) -> Vec<String> {
 
 /// Returns `Service a` and `Service b` for `{"Service": ["a", "b"]}`, and the text of any other
 /// value or of its items.
-fn principals(value: &Value) -> Vec<String> {
+fn values(value: &Value) -> Vec<String> {
     match value {
         Value::Object(map) if Expression::function(value).is_none() => map
             .iter()

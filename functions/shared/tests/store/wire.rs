@@ -74,16 +74,16 @@ impl Wire {
             ..State::default()
         }));
         let (end, ends) = watch::channel(None);
-        let (ending, ended_connections) = watch::channel(0);
+        let (ended, ended_connections) = watch::channel(0);
         let served = Arc::clone(&state);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 served.lock().unwrap().connections += 1;
-                let (state, ends, ending) = (Arc::clone(&served), ends.clone(), ending.clone());
+                let (state, ends, ended) = (Arc::clone(&served), ends.clone(), ended.clone());
                 tokio::spawn(async move {
                     // `serve` fails when the client closes the connection.
                     let _ = serve(client, &state, ends).await;
-                    ending.send_modify(|ended| *ended += 1);
+                    ended.send_modify(|count| *count += 1);
                 });
             }
         });

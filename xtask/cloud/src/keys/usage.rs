@@ -37,8 +37,8 @@ const HEADINGS: [&str; 4] = ["KEY ID", "NAME", "REQUESTS", "BY STATUS"];
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct KeyUsage {
-    /// The id of the key that begins with the characters in the log. If no key or more than one key begins
-    /// with them: the characters, followed by asterisks. Null for requests without a key.
+    /// The only key id that begins with the characters in the log. If there is none, or more than one:
+    /// these characters, followed by asterisks. Null for requests without a key.
     key_id: Option<String>,
     /// The name of the key, or the names of all keys whose ids begin with these characters. Null if
     /// there is no such key.

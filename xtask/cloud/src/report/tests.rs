@@ -214,8 +214,8 @@ fn sections() -> Vec<(&'static str, &'static str, Vec<Documented>)> {
         ("destroy", "", vec![event::<RemovalEvent<'_>>()]),
         (
             "drift",
-            "The command prints one line per resource and per difference of the baseline. Then it prints \
-             `warning` lines for resources that CloudFormation could not compare, and the result.",
+            "The command prints a `drift` line per resource and a `baseline` line per known difference, \
+             then `warning` lines for resources that CloudFormation could not compare, and the result.",
             vec![
                 event::<DriftedResourceEvent<'_>>(),
                 event::<KnownDifferenceEvent<'_>>(),

@@ -132,7 +132,7 @@ pub(crate) struct AliasMove {
 }
 
 impl AliasMove {
-    /// Plans the move that [`choice::choose`] chooses, whose error is the inner error.
+    /// Plans the move that [`choice::choose`] chooses. The inner error is the error of `choose`.
     async fn find(
         aws: &Aws,
         environment: Environment,

@@ -120,10 +120,7 @@ fn explain(name: FunctionName, failure: &InvocationFailure) -> Failure {
             error_type,
             message,
         } if error_type.ends_with(UNREADABLE_EVENT) => {
-            // The Lambda runtime writes the message of the update function: `... payload type: REASON`.
-            let reason = message.split_once("payload type: ");
-            let reason = reason.map_or(message.as_str(), |(_, reason)| reason);
-            let message = format!("the {name} function cannot read the event: {reason}");
+            let message = format!("the {name} function cannot read the event: {message}");
             Failure::new(message).hint(EVENTS_HINT)
         }
         _ => Failure::new(format!("the {name} function failed: {failure}")),
