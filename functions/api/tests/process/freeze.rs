@@ -110,7 +110,7 @@ async fn connections_that_were_lost_while_the_process_was_frozen_are_replaced() 
         let failures = setup.count_failures().await;
         assert!(
             failures < lost,
-            "{loss:?}: {failures} more failures, {lost} lost connections"
+            "{loss:?}: {failures} more failures, {lost} lost"
         );
         setup.end().await;
     }
