@@ -154,7 +154,7 @@ pub struct PlanningArgs {
     /// Action if the stack has drifted [default: ask]
     #[arg(long, help_heading = PLAN_OPTIONS, value_enum, value_name = "ACTION")]
     pub on_drift: Option<OnDrift>,
-    /// After a rollback, first set the template to the live version
+    /// After a rollback, first write the live versions into the stack's template
     #[arg(long, help_heading = PLAN_OPTIONS)]
     pub realign: bool,
     /// Allow the replacement or deletion of a table, with its data
@@ -406,8 +406,8 @@ pub enum KeysCommand {
     Show(KeysKeyArgs),
     /// Restore keys that were deleted by mistake
     ///
-    /// Restores the table as of a time under another name, shows the keys that are missing now,
-    /// asks, copies them and deletes the restored table. Existing keys do not change. Requires
+    /// Restores an earlier state of the table under another name, shows the keys that are missing
+    /// now, asks, copies them and deletes the restored table. Existing keys do not change. Requires
     /// point-in-time recovery, which dev does not have.
     Restore(KeysRestoreArgs),
     /// Count the requests of each key
