@@ -212,7 +212,7 @@ async fn deploy_with_rollback(endpoint: &Scripted) -> Run {
 
 #[tokio::test]
 async fn a_version_is_not_rolled_back_if_the_api_does_not_respond() {
-    // Nothing listens on port 9, the port of the discard service.
+    // Nothing listens on port 9. A deploy replaces a host without `.amazonaws.com` by the endpoint.
     let unreachable = scripts::stack!("DescribeStacks&StackName=crypto-watch-prod"
         => "crypto-watch-prod", "UPDATE_COMPLETE",
         "<Outputs><member><OutputKey>ApiEndpoint</OutputKey>\
@@ -228,7 +228,6 @@ async fn a_version_is_not_rolled_back_if_the_api_does_not_respond() {
         &failed,
         "hint: the version serves and nothing was rolled back",
     );
-    assert_says(&failed, "nothing was rolled back");
     let lines = failed.json_lines();
     assert!(events(&lines, "rollback").is_empty());
     let health = events(&lines, "smoke-test")[0];

@@ -44,9 +44,9 @@ const MOVED: Answer = scripts::events!(
     "e1" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_COMPLETE" ""
 );
 
-/// Enough reads of the events for all reads of the traffic. A deploy reads the traffic every five
-/// seconds. The nine pauses between ten reads of the events take longer, because each pause is 1.5 times
-/// as long as the pause before.
+/// The reads of the events while the alias is being updated. The pauses between ten reads take 7.5 s:
+/// 0.1 s, and each next pause 1.5 times as long. In this time, the deploy reads the traffic twice, with
+/// an interval of 5 s. It reads the traffic once more after the update of the alias.
 const EVENT_READS: usize = 10;
 
 #[tokio::test]

@@ -154,14 +154,14 @@ impl Decimal {
         let quotient = &dividend / divisor.as_ref();
         let is_exact = &quotient * divisor.as_ref() == dividend;
         // If the division has a remainder, one more digit marks that the quotient is not exact.
-        // Otherwise a bit more than half of the last digit would be rounded like exactly half.
-        let remainder = match (is_exact, self.0.sign() == divisor.sign()) {
+        // Without this digit, slightly more than half of the last digit would be rounded as half.
+        let mark = match (is_exact, self.0.sign() == divisor.sign()) {
             (true, _) => 0,
             (false, true) => 1,
             (false, false) => -1,
         };
         let scale = scale - divisor_scale + i64::from(QUOTIENT_SHIFT) + 1;
-        Self::from_exact(&BigDecimal::new(quotient * 10 + remainder, scale))
+        Self::from_exact(&BigDecimal::new(quotient * 10 + mark, scale))
     }
 
     /// Rounds half to even to a number of significant digits.

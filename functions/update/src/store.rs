@@ -41,9 +41,9 @@ pub async fn put_all(
 ) -> (Results, Results) {
     let now = Instant::now();
     let together = store.until(now + TRANSACTION_BUDGET);
-    // If one price or rate, another run's transaction or the table makes the transaction fail, the
-    // others can still be stored one by one. This is also correct if the transaction took effect
-    // and its response was lost: storing a price or a rate again does no harm.
+    // The transaction can fail because of one price or rate, another run's transaction or the
+    // table. Then each value can still be stored alone. This is also correct if the transaction
+    // took effect and its response was lost: storing a price or a rate again does no harm.
     let (superseded, superseded_rates) = match together.put_run(prices, rates, slot).await {
         Ok(StoredTogether::All) => return (vec![Ok(()); prices.len()], vec![Ok(()); rates.len()]),
         Ok(StoredTogether::None {

@@ -31,7 +31,7 @@ async fn a_response_that_the_client_has_cached_is_a_304() {
     let again = get_if_none_match(&service, 40, "/prices?symbols=BTC,ETH", &tag(&first)).await;
     assert_eq!((again.status, again.text.as_str()), (304, ""));
     assert_eq!(tag(&again), tag(&first));
-    // 315 s after the fetch of the prices.
+    // Until 315 s after the fetch of the prices, which was 40 s ago.
     assert_eq!(again.header("cache-control"), Some("private, max-age=275"));
     assert_eq!(again.header("vary"), Some("Accept-Encoding, X-API-Key"));
     assert_eq!(again.header("vary"), first.header("vary"));

@@ -245,8 +245,8 @@ fn update(items: &HashMap<&str, Item>) -> String {
     let of_prices = coins * units("price");
     let of_rates = CURRENCIES.len() * units("rate");
     let of_slots = coins * units(COIN_HOUR) + CURRENCIES.len() * units(CURRENCY_HOUR);
-    let note = units("last update");
-    let written = 2 * (of_prices + of_rates + of_slots) + note;
+    let status = units("last update");
+    let written = 2 * (of_prices + of_rates + of_slots) + status;
     assert!((as_f64(written) - usage::UPDATE.writes).abs() < f64::EPSILON);
     let mut table = String::from(
         "| a run writes | write units a run | dollars a month |\n\
@@ -261,7 +261,7 @@ fn update(items: &HashMap<&str, Item>) -> String {
         ),
     ] {
         // A write in a transaction costs two units.
-        let units = 2 * written + note;
+        let units = 2 * written + status;
         let month = as_f64(units) * RUNS / 1e6 * prices::Item::TableWrites.price().dollars;
         writeln!(table, "| {way} | {units} | {month:.2} |").unwrap();
     }

@@ -65,8 +65,7 @@ fn stored_rate_before(code: &str, seconds_ago: i64) -> Rate {
     }
 }
 
-/// Returns the texts of the skipped currencies if the provider sent prices only in the first
-/// `priced_currencies` of the catalogue.
+/// Returns the skip texts of the currencies after the first `priced_currencies` of the catalogue.
 pub(crate) fn without_price(priced_currencies: usize) -> Vec<String> {
     let skipped = CURRENCIES.iter().skip(priced_currencies);
     let codes = skipped.map(|currency| currency.code);
@@ -217,6 +216,7 @@ async fn a_run_stores_the_rates_of_a_response_and_names_the_missing_currencies()
 async fn a_run_that_can_store_no_rate_succeeds() {
     let server = Server::start([Reply::json(IN_THREE_CURRENCIES)]).await;
     let updater = updater(&server);
+    // The transaction fails, so prices and rates are stored one by one.
     updater.store.fail(Operation::PutRun, throttled());
     updater.store.fail(Operation::PutRate, throttled());
     updater.store.fail(Operation::Rates, throttled());

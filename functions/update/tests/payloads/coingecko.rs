@@ -232,7 +232,7 @@ fn a_capitalisation_and_a_volume_must_be_positive_and_a_change_may_be_zero() {
 }
 
 #[test]
-fn a_time_is_seconds_or_milliseconds_after_the_first_block() {
+fn a_time_may_be_in_milliseconds_and_not_before_bitcoins_first_block() {
     for (json, expected) in [
         ("1747407859", Some(1_747_407_859)),
         ("\"1747407859\"", Some(1_747_407_859)),

@@ -43,8 +43,8 @@ impl Stack {
         let program = binaries.first().context("cargo built no xtask-local")?;
         let mut child = Command::from(child::command(program))
             .args(["local", "--release", "--port", "0", "--output", "json"])
-            // The unlimited clients never reach this limit. INFO writes a log line per request,
-            // as in prod.
+            // The default limit of a key, which no client reaches. INFO writes a log line per
+            // request, as in prod.
             .args([
                 "--set",
                 "RATE_LIMIT_PER_MINUTE=60000",

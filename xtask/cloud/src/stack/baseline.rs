@@ -185,7 +185,7 @@ pub(crate) fn judge(effect: &Effect<'_>, after: &Drift) -> Verdict {
     for difference in found {
         if effect.is_known(&difference) {
             verdict.baseline.push(difference);
-        } else if effect.explains(&difference) {
+        } else if effect.may_add(&difference) {
             verdict.added.push(difference.clone());
             verdict.baseline.push(difference);
         } else if effect.reverts && effect.existed_before(&difference, paths_overlap) {
@@ -212,8 +212,8 @@ impl Effect<'_> {
         difference.is_allowed() && self.baseline.contains(difference)
     }
 
-    /// Returns true if the difference may join the baseline.
-    fn explains(&self, difference: &KnownDifference) -> bool {
+    /// Returns true if the deployment may add the difference to the baseline.
+    fn may_add(&self, difference: &KnownDifference) -> bool {
         let id = &difference.logical_id;
         let clean_before = self.before.is_some_and(|before| {
             before.covers(id)

@@ -37,7 +37,7 @@ pub(super) struct ProviderCheck<'a> {
     pub(super) error: Option<String>,
 }
 
-/// Calls each provider once and prints the result.
+/// Checks the providers if `live` is true, otherwise the local feed, and prints the result.
 ///
 /// # Errors
 ///

@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 
 use super::super::template::{Checked, Resource};
 
-/// Bytes of all environment variables of a function. Lambda measures them as one JSON object with
-/// the names, as its own error message shows.
+/// Maximum bytes of all environment variables of a function. Lambda measures them as one JSON object
+/// with the names, as its own error message shows.
 ///
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 const ENVIRONMENT_BYTES: usize = 4_096;

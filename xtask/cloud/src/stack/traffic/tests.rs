@@ -222,7 +222,7 @@ async fn a_deployment_stopped_by_its_check_is_distinguished_from_other_failures(
     assert_eq!(find_stopped(&["UPDATE_COMPLETE"]).await, None);
     answers.lock().unwrap().error = "ALARM_ACTIVE";
     assert_eq!(find_stopped(&failed).await, None);
-    // If CodeDeploy cannot be read, there is a warning, and no check is named.
+    // If CodeDeploy cannot be read, there is a warning, and no deployment is found.
     answers.lock().unwrap().alarm = None;
     assert_eq!(find_stopped(&failed).await, None);
 }
