@@ -120,8 +120,8 @@ impl Lifecycle {
         assert_outcome(&detailed, 6, "unchanged");
     }
 
-    /// Checks `diff`. The URLs of the providers were options of the deploy and are not in the settings, so
-    /// the URLs and the version of the update function differ.
+    /// Checks `diff`. The URLs of the providers were options of the deploy and are not in the settings.
+    /// Therefore the URLs and the version of the update function differ.
     async fn differs_from_the_checkout_only_in_the_providers(&self) {
         let arguments = ["diff", "--env", self.environment, "--output", "json"];
         let shown = run(&self.ministack, &arguments).await;
