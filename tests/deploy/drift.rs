@@ -19,7 +19,7 @@ async fn a_property_changed_by_hand_stops_a_deploy_until_the_operator_decides() 
     let none = run(&ministack, &drift).await;
     assert_eq!(none.code, 0, "{}{}", none.stdout, none.stderr);
 
-    ministack.change_queue(QUEUE, 3_600).await;
+    ministack.set_retention(QUEUE, 3_600).await;
     let found = run(&ministack, &drift).await;
     assert_eq!(found.code, 5, "{}{}", found.stdout, found.stderr);
     assert_eq!(

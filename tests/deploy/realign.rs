@@ -175,7 +175,7 @@ async fn a_realigned_stack_stays_realigned_if_other_drift_stops_the_deploy() {
         return;
     };
     let queue = names::dead_letters(Environment::Staging);
-    rolled_back.ministack.change_queue(&queue, 3_600).await;
+    rolled_back.ministack.set_retention(&queue, 3_600).await;
     let stopped = rolled_back.deploy(&["--realign", "--yes"]).await;
     assert_outcome(&stopped, 1, "failed");
     assert_says(&stopped, ": realigned");
@@ -282,14 +282,14 @@ async fn a_plan_with_realign_only_realigns_and_the_next_plan_deploys() {
 
     let second = SavedPlan::plan(&rolled_back, &[]).await;
     let queue = names::dead_letters(Environment::Staging);
-    rolled_back.ministack.change_queue(&queue, 3_600).await;
+    rolled_back.ministack.set_retention(&queue, 3_600).await;
     let stopped = second.deploy(&rolled_back).await;
     assert_outcome(&stopped, 1, "failed");
     assert_says(
         &stopped,
         "nothing was deployed: these resources were changed outside the stack: UpdateDeadLetters\n",
     );
-    rolled_back.ministack.change_queue(&queue, 1_209_600).await;
+    rolled_back.ministack.set_retention(&queue, 1_209_600).await;
     let deployed = second.deploy(&rolled_back).await;
     assert_outcome(&deployed, 0, "deployed");
     assert_eq!(rolled_back.live_version().await, "3");

@@ -322,8 +322,8 @@ impl Ministack {
         assert!(answer.contains("rolled back"), "{answer}");
     }
 
-    /// Changes the retention of a queue without a change of its stack.
-    pub async fn change_queue(&self, queue: &str, retention_seconds: u32) {
+    /// Changes the message retention of a queue, but not its stack.
+    pub async fn set_retention(&self, queue: &str, retention_seconds: u32) {
         let url = format!("{}/{ACCOUNT}/{queue}", self.url);
         let action = format!(
             "/?Action=SetQueueAttributes&Version=2012-11-05&QueueUrl={url}\

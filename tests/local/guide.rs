@@ -73,7 +73,7 @@ async fn the_javascript_of_the_api_guide_prints_every_coin_and_chart() {
         ],
         "{lines:?}"
     );
-    for wrong in ["NaN", "undefined", "null", "(old)"] {
-        assert!(!lines.concat().contains(wrong), "{lines:?}");
+    for wrong_or_stale in ["NaN", "undefined", "null", "(old)"] {
+        assert!(!lines.concat().contains(wrong_or_stale), "{lines:?}");
     }
 }

@@ -15,8 +15,7 @@ use xtask::workspace;
 /// The `Accept` header of a browser that opens a page.
 const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
 
-/// The variable with which the tests write the screenshots in docs/. `cargo xtask test screenshots`
-/// sets this variable.
+/// `cargo xtask test screenshots` sets this variable, so that the tests write the screenshots in docs/.
 const SCREENSHOTS: &str = "SCREENSHOTS";
 
 const DESKTOP: Screen = Screen {
@@ -197,7 +196,7 @@ async fn use_page(screen: Screen, network: &[&str], screenshot: &str) {
     let Some(mut browser) = Browser::start(screen).await else {
         return;
     };
-    let settings = [
+    let short_limits = [
         "--every",
         "2s",
         "--set",
@@ -209,7 +208,7 @@ async fn use_page(screen: Screen, network: &[&str], screenshot: &str) {
         "--set",
         "PROCESS_CACHE_SECONDS=0",
     ];
-    let stack = LocalStack::start(&[&settings, network].concat()).await;
+    let stack = LocalStack::start(&[&short_limits, network].concat()).await;
     let opened = if network.is_empty() {
         &stack.url
     } else {
@@ -311,6 +310,7 @@ async fn use_console(browser: &mut Browser) {
         )
         .await;
     browser
+        // Two formats, each decompressed and as sent.
         .wait_until("document.querySelectorAll('#response-bytes tr').length === 4")
         .await;
     browser

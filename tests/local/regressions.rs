@@ -38,8 +38,8 @@ fn max_age(control: &str) -> u32 {
         .unwrap()
 }
 
-/// Case `change-beyond-int64`: a change of 9.9e36 percent made every coin of a compact response
-/// unreadable for a client that was generated from the description.
+/// A change of 9.9e36 percent made every coin of a compact response unreadable for a client that was
+/// generated from the OpenAPI document.
 #[tokio::test]
 async fn a_change_beyond_int64_is_null_in_the_compact_format_only() {
     let stack = stack_with(json!({
@@ -60,8 +60,8 @@ async fn a_change_beyond_int64_is_null_in_the_compact_format_only() {
     assert!(whole.text.contains(&digits), "{}", whole.text);
 }
 
-/// Case `frozen-coin`: a coin that the provider no longer updates made every response with this
-/// coin uncacheable (`max-age=0`).
+/// A coin that the provider no longer updates made every response with this coin uncacheable
+/// (`max-age=0`).
 #[tokio::test]
 async fn a_coin_without_new_prices_is_stale_and_responses_stay_cacheable() {
     let stack = stack_with(json!({
@@ -88,8 +88,7 @@ async fn a_coin_without_new_prices_is_stale_and_responses_stay_cacheable() {
     }
 }
 
-/// Case `compact-without-headers`: clients that get no headers could not tell the age of a
-/// compact response.
+/// Clients that cannot read headers could not tell the age of a compact response.
 #[tokio::test]
 async fn a_compact_response_has_its_time_and_its_max_age_on_request() {
     let stack = LocalStack::start(&[]).await;
@@ -112,8 +111,7 @@ async fn a_compact_response_has_its_time_and_its_max_age_on_request() {
     assert_eq!(plain[0], columns[0]);
 }
 
-/// Case `date-not-exposed`: a web page could not read the header `Date`, the only time in a compact
-/// response.
+/// A web page could not read the header `Date`, the only time in a compact response.
 #[tokio::test]
 async fn a_web_page_can_read_the_date_of_a_response() {
     let stack = LocalStack::start(&[]).await;
@@ -132,8 +130,8 @@ async fn a_web_page_can_read_the_date_of_a_response() {
     assert!(answer.header("date").is_some());
 }
 
-/// Case `limiter-throttled-once`: one throttled call of the limiter caused a 503. A throttled call
-/// counts no request, so the API can repeat the call.
+/// One throttled call of the limiter caused a 503. A throttled call counts no request, so the API can
+/// repeat the call.
 #[tokio::test]
 async fn a_request_passes_if_the_limiter_is_throttled_once() {
     let table = LocalStack::start(&[]).await;
@@ -154,8 +152,7 @@ async fn a_request_passes_if_the_limiter_is_throttled_once() {
     assert!((1..=60).contains(&reset.parse().unwrap()), "{reset}");
 }
 
-/// Case `symbols-with-brackets`: a misspelt parameter `symbols` was ignored, and the response had
-/// all coins.
+/// A misspelt parameter `symbols` was ignored, and the response had all coins.
 #[tokio::test]
 async fn a_misspelt_symbols_parameter_gets_a_400_that_names_the_parameter() {
     let folder = tempfile::tempdir().unwrap();
@@ -201,8 +198,8 @@ async fn a_misspelt_symbols_parameter_gets_a_400_that_names_the_parameter() {
     assert_eq!(answer["statusCode"], 200, "{answer}");
 }
 
-/// Case `unauthorized-without-challenge`: a 401 had no `WWW-Authenticate` header (RFC 9110,
-/// 15.5.2), which some HTTP clients report as a protocol error.
+/// A 401 had no `WWW-Authenticate` header (RFC 9110, 15.5.2). Some HTTP clients report a missing
+/// header as a protocol error.
 #[tokio::test]
 async fn every_refused_key_gets_the_same_challenge() {
     let stack = LocalStack::start(&[]).await;

@@ -14,9 +14,9 @@ use crate::roles::pipeline;
 const ISSUER: &str = "token.actions.githubusercontent.com";
 const ASSUME: &str = "sts:AssumeRoleWithWebIdentity";
 
-/// The subject of the repository in the snapshots, in the form without ids.
+/// The beginning of a token's subject in the form without ids. The repository is that of the snapshots.
 const OLD_FORM: &str = "repo:octo-org/octo-repo";
-/// The same subject in the form with ids.
+/// The same beginning in the form with ids.
 const NEW_FORM: &str = "repo:octo-org@123456/octo-repo@456789";
 const REPOSITORY_ID: &str = "456789";
 

@@ -77,7 +77,7 @@ pub struct LocalArgs {
     /// and the keys stay
     #[arg(long, conflicts_with = "release")]
     pub watch: bool,
-    /// Let an invocation take an hour, so that a debugger can stop the function
+    /// Let an invocation take an hour, so that a debugger can pause the function
     #[arg(long)]
     pub no_timeouts: bool,
     /// Run optimised binaries, as Lambda does; the build takes minutes

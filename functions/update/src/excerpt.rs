@@ -5,12 +5,12 @@ use std::fmt::{self, Write as _};
 /// The maximum number of characters of a provider's text.
 const SHORT: usize = 200;
 
-/// The maximum number of characters of the table's text. IAM's errors name the role, the action
-/// and the table before the reason.
+/// The maximum number of characters of an error of the table. IAM's errors name the role, the
+/// action and the table before the reason.
 const LONG: usize = 500;
 
-/// Text of a provider, a connection or the table for logs and errors: one line of bounded length
-/// without control and format characters.
+/// Text from a provider or a connection, or an error of the table: one line of bounded length
+/// without control and format characters, for logs and errors.
 ///
 /// No other type carries such text into an error. So the record of a failed run, which Lambda sends
 /// to the dead-letter queue, stays far below the 1 MiB of an SQS message. Lambda drops a larger
@@ -26,7 +26,7 @@ impl Excerpt {
         Self::of(text, SHORT)
     }
 
-    /// Shortens the text of the table to 500 characters.
+    /// Shortens an error of the table to 500 characters.
     pub fn of_store(text: impl fmt::Display) -> Self {
         Self::of(text, LONG)
     }

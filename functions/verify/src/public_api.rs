@@ -1,4 +1,4 @@
-//! The API behind its public URL: the probe sends requests over HTTPS, as clients do.
+//! The API behind its public URL, which the probe (`probe.rs`) requests over HTTPS, as clients do.
 
 use std::time::Duration;
 

@@ -25,7 +25,7 @@ pub(crate) fn now() -> Timestamp {
     Timestamp::parse("2026-01-15T10:30:05Z").unwrap()
 }
 
-/// Returns the time that is `seconds` after [`now`]. The next minute begins at 55.
+/// Returns the time that is `seconds` after [`now`]. `later(55)` is the start of the next minute.
 pub(crate) fn later(seconds: u32) -> Timestamp {
     now().plus_seconds(seconds)
 }

@@ -195,7 +195,7 @@ proptest! {
         text in "[+-]{0,2}[0-9._]{0,40}([eE][+-]{0,2}[0-9]{0,12})?",
     ) {
         if let Ok(number) = Decimal::parse(&text) {
-            prop_assert!(number.to_string().len() <= MAX_TEXT_BYTES + 402);
+            prop_assert!(number.to_string().len() <= MAX_TEXT_BYTES + 402); // 400 zeros and `0.`
         }
     }
 }

@@ -26,7 +26,7 @@ pub(crate) enum Number {
 }
 
 impl Number {
-    /// Returns the JSON of each field with the same name, and the expected number.
+    /// Returns the JSON values of the field, which can occur 0 to 2 times, and the expected number.
     pub(crate) fn json(&self, recorded: &str) -> (Vec<String>, Option<Decimal>) {
         let written = |text: String, as_text| {
             let number = decimal(&text);
@@ -105,7 +105,7 @@ pub(crate) enum Time {
 }
 
 impl Time {
-    /// Returns the JSON of each field with the same name, and whether a time is expected.
+    /// Returns the JSON values of the field (0 to 2 occurrences), and whether a time is expected.
     pub(crate) fn json(self, recorded: &str) -> (Vec<String>, bool) {
         match self {
             Self::Recorded => (vec![recorded.to_owned()], true),

@@ -25,8 +25,8 @@ pub(crate) async fn follow_operation(
     Ok(())
 }
 
-/// Deletes a stack whose creation or deletion failed. Resources that its template retains
-/// stay, and the next creation imports them.
+/// Deletes a stack whose creation or deletion failed. The deletion keeps resources
+/// whose `DeletionPolicy` retains them, and the next creation imports them.
 pub(crate) async fn delete_failed_stack(
     client: &Client,
     stack: &Stack,

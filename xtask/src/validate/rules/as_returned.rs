@@ -41,7 +41,7 @@ pub(super) fn check(checked: &mut Checked<'_>) {
         );
     }
     for resource in checked.resources.clone() {
-        // CloudFormation deploys other characters correctly, but GetTemplate returns `?` for them:
+        // CloudFormation deploys non-ASCII characters correctly, but GetTemplate returns `?` for them:
         // <https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/814>.
         checked.require(
             resource.body.to_string().is_ascii(),
