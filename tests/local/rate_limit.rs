@@ -12,8 +12,8 @@ const LIMIT: usize = 50;
 const CLIENTS: usize = 16;
 const REQUESTS_PER_CLIENT: usize = 8;
 
-/// Returns the minute in which the limiter counted a request. The result is right even if the response
-/// took half a minute.
+/// Returns the end of the minute in which the limiter counted a request. The result is right even if the
+/// response took half a minute.
 fn window(answer: &Answer) -> u64 {
     let reset: u64 = answer.header("ratelimit-reset").unwrap().parse().unwrap();
     assert!((1..=60).contains(&reset), "{reset}");

@@ -373,8 +373,8 @@ fn the_cloudformation_role_has_the_permissions_of_every_handler() {
     }
 }
 
-/// An unused feature is the only accepted reason. It is no reason that IAM's reference does not list the
-/// action, because such an action can still be needed.
+/// An unused feature is the only accepted reason. An action that IAM's reference does not list can still
+/// be needed.
 #[test]
 fn the_reason_for_each_unneeded_permission_is_true_of_every_template() {
     let resources = resources(true);

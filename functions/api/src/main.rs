@@ -17,7 +17,7 @@ async fn serve() -> Result<(), Error> {
     let api = api::setup::api()?;
     // `lambda_http::run` would panic at a query string that is invalid in a URI (`?symbols=<BTC>`).
     // `Event::parse` parses the event from text. The runtime's parser would quote an unreadable event
-    // in its error, and would be a fiftieth of the zip.
+    // in its error, and would take 2 % of the zip.
     let handler = service_fn(async |event: LambdaEvent<Box<RawValue>>| {
         let (event, context) = event.into_parts();
         let event = Event::parse(event.get())?;

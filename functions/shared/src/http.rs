@@ -1,4 +1,4 @@
-//! The HTTP client of the AWS SDK and of the probe: HTTP/1.1, with TLS or without.
+//! The HTTP client of the AWS SDK and of the verify function's probe: HTTP/1.1, with or without TLS.
 //!
 //! The SDK's own client, `aws-smithy-http-client`, also contains HTTP/2, which DynamoDB does
 //! not support, and proxies. Every cold start would load that code: docs/performance.md has

@@ -11,8 +11,8 @@ use crate::timestamp::Timestamp;
 /// an outage of the provider.
 const KEEP_SECONDS: u32 = 24 * 60 * 60;
 
-/// Seconds after the fetch of a stored price in which the table refuses a price with an earlier
-/// provider's time. After these 15 minutes, a corrected time or another provider is accepted.
+/// Seconds after the fetch of a stored price in which the table refuses a price whose provider's
+/// time is earlier. After these 15 minutes, a corrected time or another provider is accepted.
 const HOLD_SECONDS: u32 = 15 * 60;
 
 /// Minimum `max-age` of a response with prices, so that no client polls without a pause.
@@ -67,7 +67,7 @@ impl Price {
 
     /// Returns true if the table keeps `stored` and refuses this price, because this price was
     /// fetched earlier. In the first 15 minutes after the fetch of `stored`, the table also refuses
-    /// a price with an earlier provider's time.
+    /// a price whose provider's time is earlier.
     ///
     /// Therefore overlapping runs leave the newest price in the table, `fetchedAt` never goes
     /// back, and a provider's wrong time has no effect after 15 minutes.
@@ -87,7 +87,7 @@ pub(crate) fn is_refused(new: (Timestamp, Timestamp), stored: (Timestamp, Timest
 }
 
 /// Returns the time 15 minutes before the fetch of a new price or rate. A stored value that was
-/// fetched after that time refuses a new value with an earlier provider's time.
+/// fetched after that time refuses a new value whose provider's time is earlier.
 pub(crate) fn holds_since(fetched_at: Timestamp) -> Timestamp {
     fetched_at.minus_seconds(HOLD_SECONDS)
 }

@@ -21,7 +21,7 @@ pub(super) fn public_url(settings: &Settings, api: &Handle<Api>) -> Value<Text> 
 }
 
 /// Adds the custom domain name, if the settings have one. Returns the base URL for clients.
-pub(super) fn endpoint(
+pub(super) fn add(
     template: &mut Template,
     settings: &Settings,
     api: &Handle<Api>,

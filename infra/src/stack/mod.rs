@@ -63,7 +63,7 @@ pub fn service(settings: &Settings, artifacts: &Artifacts) -> Template {
     let alias_attributes = alias_attributes.unwrap_or_default();
     let api = constructs::function::alias(&mut template, api_function, alias_attributes);
     let stage = api::routes(&mut template, settings, &http_api, &api.alias);
-    let endpoint = domain::endpoint(&mut template, settings, &http_api, &stage);
+    let endpoint = domain::add(&mut template, settings, &http_api, &stage);
 
     let updater = updater::function(&mut template, settings, artifacts, &table);
     verify::schedule(&mut template, settings, verify.as_ref());

@@ -13,7 +13,7 @@ use crate::overlap::{VALUES, at, histories, prices, provider, rates, run_by, sta
 use crate::paced::{Pace, Way};
 use crate::table::{TABLE, Table};
 
-/// Returns an event of the schedule, planned this number of seconds after the start.
+/// Returns an event of the schedule with the planned time `at(planned)`.
 fn event(planned: i64) -> String {
     json!({"source": "aws.scheduler", "scheduledTime": at(planned), "attempt": "1"}).to_string()
 }

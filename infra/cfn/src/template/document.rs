@@ -81,7 +81,7 @@ impl Template {
         self.define_entry(handle.template(), handle.id(), (R::TYPE, name), body);
     }
 
-    // The functions below are not generic, so they are compiled once and not once per type.
+    // The next two functions are not generic, so they are compiled once and not once per type.
 
     fn declare_entry(&mut self, id: &LogicalId, kind: &'static str) {
         if self.entries.iter().any(|entry| entry.id == *id) {
