@@ -39,7 +39,7 @@ fn max_age(control: &str) -> u32 {
 }
 
 /// A change of 9.9e36 percent made every coin of a compact response unreadable for a client that was
-/// generated from the OpenAPI document.
+/// generated from `openapi.json`.
 #[tokio::test]
 async fn a_change_beyond_int64_is_null_in_the_compact_format_only() {
     let stack = stack_with(json!({
