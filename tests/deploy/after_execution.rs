@@ -96,7 +96,7 @@ async fn a_deploy_follows_the_status_of_the_stack_while_its_events_are_throttled
 async fn an_expired_session_ends_the_deploy_at_once_with_a_hint_to_rerun() {
     let events_refused = refusal!(EVENTS, "ExpiredToken", "the token is expired");
     let status_refused = refusal!(
-        prod_by_id!("X").action,
+        prod_by_id!("any status").action,
         "ExpiredToken",
         "the token is expired"
     );
@@ -212,7 +212,7 @@ async fn deploy_with_rollback(endpoint: &Scripted) -> Run {
 
 #[tokio::test]
 async fn a_version_is_not_rolled_back_if_the_api_does_not_respond() {
-    // Nothing listens on port 9. A deploy replaces a host without `.amazonaws.com` by the endpoint.
+    // Nothing listens on port 9. A deploy replaces a URL without `.amazonaws.com` by the endpoint.
     let unreachable = scripts::stack!("DescribeStacks&StackName=crypto-watch-prod"
         => "crypto-watch-prod", "UPDATE_COMPLETE",
         "<Outputs><member><OutputKey>ApiEndpoint</OutputKey>\

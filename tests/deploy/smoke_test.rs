@@ -151,7 +151,7 @@ async fn a_first_version_that_cannot_read_its_table_fails_and_is_not_rolled_back
         failed.stderr
     );
 
-    // A second run of the pipeline finds nothing to change, and must still fail.
+    // A second deploy finds nothing to change, and must still fail.
     let again = deploy(&ministack, "dev", &url_without_prices(&ministack), &more).await;
     assert_outcome(&again, 1, "failed");
     let words = "there was nothing to change, but crypto-watch-dev fails its smoke test";

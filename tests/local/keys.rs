@@ -155,8 +155,8 @@ async fn a_malformed_key_is_listed_and_can_be_deleted() {
         .into_iter()
         .map(|mut row| (row["keyId"] == id, row["state"].take()))
         .collect();
-    let expected = [(false, json!("enabled")), (true, json!("malformed"))];
-    assert_eq!(states, expected);
+    let (key_of_stack, broken_key) = ((false, json!("enabled")), (true, json!("malformed")));
+    assert_eq!(states, [key_of_stack, broken_key]);
     assert!(
         listed.stderr.contains(&format!("warning: {id}")),
         "{}",

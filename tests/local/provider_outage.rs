@@ -114,8 +114,8 @@ async fn prices_are_stale_while_the_provider_fails_and_fresh_after_its_recovery(
 #[tokio::test]
 async fn prices_of_an_hour_ago_are_stale_and_unhealthy_until_newer_prices_come() {
     let stack = LocalStack::start(&[
-        // The feed sends old prices twice, then new prices, and repeats this sequence. Old prices
-        // after new prices change nothing. The second provider has only old prices.
+        // The feed sends old prices twice, then new prices as text, and repeats this sequence. Old
+        // prices after new prices change nothing. The second provider has only old prices.
         "--second-feed-fault",
         "old-prices",
         "--feed-fault",

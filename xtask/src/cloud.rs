@@ -538,7 +538,7 @@ fn lifetime(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Parses a key's id. The error does not repeat the text as clap's own errors do: the text may be a
+/// Parses a key's id. Unlike clap's own errors, the error does not repeat the text: the text may be a
 /// whole key, which must not reach a log.
 #[derive(Debug, Clone, Copy)]
 struct KeyIdParser;

@@ -209,8 +209,8 @@ fn add(
         },
         tags: settings.tags().list(),
     };
-    // The default is in no rendered template: if the properties cannot be serialized, rendering
-    // fails.
+    // No rendered template contains the fallback digest: if the properties cannot be serialized,
+    // rendering fails.
     let digest = properties
         .version_digest(template, &artifacts.digest(name))
         .unwrap_or_else(|_| artifacts.digest(name));

@@ -1,5 +1,5 @@
-//! The errors of AWS: an explanation with a way out for the operator, and a kind for the code that handles the
-//! error.
+//! The errors of AWS: an explanation and a hint for the operator, and a kind for the code that handles
+//! the error.
 
 mod clock;
 mod codes;
@@ -43,12 +43,11 @@ where
 
 /// The explanation of an error.
 pub(crate) struct Explanation {
-    /// The reason in one line, without the way out.
+    /// The reason in one line, without the hint.
     pub(crate) reason: String,
     /// `None` if the table of error codes has no row for the error. For credentials that can no longer be
     /// renewed, the kind is [`Kind::ExpiredSession`].
     pub(crate) kind: Option<Kind>,
-    /// The way out.
     pub(crate) hint: Option<String>,
 }
 

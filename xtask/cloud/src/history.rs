@@ -192,16 +192,9 @@ pub(crate) mod tests {
         let older = r#"{"environment":"dev","changeSet":"c","beganAt":"2025-01-15T10:30:00Z","artifacts":[]}"#;
         let record: Record = serde_json::from_str(older).expect("a record");
         let shown = line(&record.into());
-        let expected = [
-            "2025-01-15T10:30:00Z",
-            "recorded",
-            "-",
-            "-",
-            "-",
-            "-",
-            "-",
-            "-",
-        ];
+        // The text output writes the outcome `unknown` as `recorded`.
+        let mut expected = ["-"; 8];
+        (expected[0], expected[1]) = ("2025-01-15T10:30:00Z", "recorded");
         assert_eq!(shown, expected);
     }
 }

@@ -225,7 +225,7 @@ async fn a_rate_is_served_for_a_day_and_is_stale_after_fifteen_minutes() {
     assert_eq!(at(900).await.stale(), Vec::<&str>::new());
     let stale = at(901).await;
     assert_eq!(stale.stale(), ["BTC"]);
-    // The age of the rate does not shorten the max-age: the remembered price is one second old.
+    // Only the remembered price, one second old, shortens the max-age of 315 s. The rate does not.
     assert_eq!(stale.header("cache-control"), Some("private, max-age=314"));
     assert_eq!(at(86_399).await.stale(), ["BTC"]);
     assert_error(&at(86_400).await, 503, "NO_RATE");

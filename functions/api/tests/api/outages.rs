@@ -7,7 +7,7 @@ use shared::testing::{MemoryStore, Operation};
 use tokio::time::{Duration, Instant};
 
 use crate::errors::assert_error;
-use crate::service::{Service, later, now, price, symbol};
+use crate::service::{Service, later, price, symbol};
 
 /// The calls that a response waits for, each with the target of a request that makes the call.
 const CALLS: [(Operation, &str); 5] = [
@@ -60,6 +60,7 @@ async fn remembered_prices_are_served_as_stale_during_an_outage() {
     assert_eq!(reply.symbols(), ["ETH"]);
     assert_eq!(reply.stale(), ["ETH"]);
     assert_eq!(reply.body["unavailable"], serde_json::json!(["SOL"]));
+    // 10 s while an update is overdue, plus the key's jitter of 15 s.
     assert_eq!(reply.header("cache-control"), Some("private, max-age=25"));
 
     service.store.recover();
@@ -218,9 +219,7 @@ async fn an_error_of_the_store_does_not_reveal_its_cause() {
             request_id: "aws-request".into(),
         },
     );
-    let reply = service
-        .send(now(), "GET", "/prices", &[("x-api-key", &service.key)])
-        .await;
+    let reply = service.get("/prices").await;
     for word in ["UpdateItem", "AccessDenied", "arn:", "aws-request"] {
         assert!(!reply.text.contains(word), "{}", reply.text);
     }

@@ -244,7 +244,7 @@ fn read_last_update(environment: Environment) -> Statement {
     }
 }
 
-/// Allows reading the deployment records, and the command-line binary of the last deploy.
+/// Allows reading the deployment records and the command-line binaries that the records name.
 fn read_records(environment: Environment) -> Vec<Statement> {
     vec![
         Statement::allow(

@@ -57,8 +57,8 @@ impl fmt::Display for KnownDifference {
 }
 
 impl KnownDifference {
-    /// Returns true if a baseline may contain the difference. Any other difference is ignored, even if a record
-    /// of a deployment contains it.
+    /// Returns true if a baseline may contain the difference. Any other difference counts as drift, even if
+    /// the baseline in a deployment record contains it.
     fn is_allowed(&self) -> bool {
         let is_excluded_by = |pattern: &&str| matches_pattern(pattern, &self.resource_type);
         !EXCLUDED_TYPES.iter().any(is_excluded_by)

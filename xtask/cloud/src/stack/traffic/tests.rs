@@ -1,5 +1,5 @@
-//! Tests of the view of a rollout, against an endpoint that answers like Lambda, CodeDeploy and
-//! CloudWatch.
+//! Tests of the reports on a rollout's traffic and alarms, against an endpoint that answers like Lambda,
+//! CodeDeploy and CloudWatch.
 
 use std::sync::{Arc, Mutex};
 
