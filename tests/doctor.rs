@@ -24,7 +24,7 @@ const REQUIRED: [(&str, &str); 7] = [
     ("ps", "exit 0"),
 ];
 
-/// A fake machine: a folder of programs, which is the whole `PATH`.
+/// A fake machine: a folder with the programs (the whole `PATH`) and with the libraries of x86-64.
 struct Machine(TempDir);
 
 impl Machine {

@@ -6,8 +6,8 @@ use tests::http::eventually;
 use tests::local_stack::{LocalStack, Service, command};
 use tests::scripted::{Answer, Scripted};
 
-/// The time limit for each condition. Within this time, the faults of `--feed-fault` repeat once, even on
-/// a busy machine.
+/// The time limit for each condition. The faults of `--feed-fault` come in turn, again and again. Within
+/// the limit, each comes at least once, even on a busy machine.
 const LIMIT: Duration = Duration::from_secs(40);
 
 #[tokio::test]

@@ -38,7 +38,7 @@ impl Commit {
     }
 
     /// Returns the compiled-in commit. Without one, git reads the commit of the checkout, which
-    /// `cargo xtask` has just compiled. A build script would miss changes after an earlier build.
+    /// `cargo xtask` has just compiled. A build script does not run again after every commit.
     ///
     /// # Errors
     ///

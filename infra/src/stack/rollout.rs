@@ -67,7 +67,7 @@ pub(super) fn alias_attributes(
         update_policy: Some(AliasUpdatePolicy {
             code_deploy_lambda_alias_update: CodeDeployLambdaAliasUpdate {
                 application_name: application.reference(),
-                // A literal, because the `Ref` of a deployment group is `SeveralIdentifiers`.
+                // A literal: a deployment group has no usable `Ref` (see `SeveralIdentifiers`).
                 deployment_group_name: Value::literal(group_name(settings)),
                 before_allow_traffic_hook: hook.map(Handle::<Function>::reference),
             },

@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn digests_older_than_this_program_are_ignored() {
+    fn digests_that_are_not_newer_than_this_program_are_ignored() {
         let program = modified(&env::current_exe().expect("a path")).expect("a time");
         for (seconds, is_kept) in [(0, false), (1, true)] {
             let packed = Packed::new();

@@ -87,7 +87,7 @@ impl ResourceEvent {
     }
 
     /// Returns true if CloudFormation cancelled the change because the change of another resource failed.
-    /// Such an event has a failed status, no code, and a short reason: "Resource creation cancelled",
+    /// Such an event has a failed status and a short reason: "Resource creation cancelled",
     /// "Resource update cancelled", "Resource deletion cancelled". The reasons that a service gives for
     /// its resource are longer.
     fn is_cancellation(&self) -> bool {
@@ -364,7 +364,7 @@ mod tests {
             let resources = template.as_value()["Resources"].as_object();
             for id in resources.expect("the template has resources").keys() {
                 let line = event(id, "UPDATE_IN_PROGRESS", "");
-                // On a terminal, the line that is drawn again begins with the elapsed time.
+                // On a terminal, the line of a resource in progress begins with the elapsed time.
                 let shown = format!("00:00:00  {}", line.summary());
                 let shown: String = shown.chars().take(80).collect();
                 assert!(shown.contains(&format!("  {id} (")), "{shown}");

@@ -183,20 +183,20 @@ mod tests {
         }
         server.stop().await;
 
-        let [response, second] = &responses[..] else {
+        let [first, second] = &responses[..] else {
             panic!("two providers respond");
         };
         assert_eq!(
-            (&response.quotes, &response.skipped),
+            (&first.quotes, &first.skipped),
             (&second.quotes, &second.skipped)
         );
-        assert_eq!(response.rates.len(), CURRENCIES.len());
-        // CoinPaprika has no rates of the other currencies.
-        assert_eq!(response.rates[..2], second.rates);
-        assert_eq!(response.skipped, []);
-        let priced: Vec<_> = response.quotes.iter().map(|quote| quote.symbol).collect();
+        assert_eq!(first.rates.len(), CURRENCIES.len());
+        // CoinPaprika is asked only for the first two currencies of the catalogue.
+        assert_eq!(first.rates[..2], second.rates);
+        assert_eq!(first.skipped, []);
+        let priced: Vec<_> = first.quotes.iter().map(|quote| quote.symbol).collect();
         assert_eq!(priced, symbols);
-        for quote in &response.quotes {
+        for quote in &first.quotes {
             assert!(quote.market_cap.is_some(), "{}", quote.symbol);
             assert!(quote.change_24h.is_some(), "{}", quote.symbol);
             assert!(quote.volume_24h.is_some(), "{}", quote.symbol);
