@@ -44,8 +44,8 @@ pub const DELETED_AFTER_DAYS: f64 = 2.0;
 /// Hours for which the table keeps a count: one hour, and two days until DynamoDB deletes it.
 pub const COUNT_HOURS: f64 = 1.0 + DELETED_AFTER_DAYS * 24.0;
 
-/// A watch's request for five prices: it reads the key, counts the request and writes the key's
-/// last use. Assumption: two round trips to DynamoDB of less than 5 ms each, and a compressed
+/// A watch's request for five remembered prices: it reads the key, counts the request and writes the
+/// key's last use. Assumption: two round trips to DynamoDB of less than 5 ms each, and a compressed
 /// response with its headers.
 pub const LIST: Usage = Usage {
     requests: 1.0,

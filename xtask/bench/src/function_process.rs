@@ -2,8 +2,8 @@
 //! (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>) that records the time and the
 //! CPU time of each step.
 //!
-//! The Runtime API of the local stack (`lambda-simulator`) is too inexact: it polls for events, and
-//! does not record when a response arrives.
+//! The Runtime API of the local stack (`lambda-simulator`) is not enough: it does not record when a
+//! response arrives.
 
 use std::collections::BTreeMap;
 use std::io;

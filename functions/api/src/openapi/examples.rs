@@ -48,7 +48,7 @@ use State::{Defect, Exhausted, NoKey, Normal, Outage, Stale};
 pub(super) struct Request {
     pub(super) name: &'static str,
     pub(super) summary: &'static str,
-    /// The operations that have the response to this request.
+    /// The operations whose descriptions show the response to this request.
     pub(super) operations: &'static [&'static str],
     target: &'static str,
     state: State,

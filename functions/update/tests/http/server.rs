@@ -189,7 +189,7 @@ impl Server {
         &self.base
     }
 
-    /// Returns the heads of all requests so far.
+    /// Returns the heads of all requests so far. A server over TLS records none.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }

@@ -46,8 +46,8 @@ use execute::Rollout;
 use plan::{Plan, Targets};
 use saved_plan::SavedPlan;
 
-/// The outcome of a successful command, and the outputs of the service's stack. A saved plan and a
-/// realignment have no outputs.
+/// The outcome of a successful command, and the outputs of the service's stack. `cargo xtask plan` and the
+/// execution of a saved realignment return no outputs.
 type Ended = (Outcome, Outputs);
 
 /// Runs `cargo xtask deploy` and reports its end.
@@ -426,7 +426,7 @@ async fn roll_out(
     }
 }
 
-/// Turns termination protection on and tests the deployed version.
+/// Turns termination protection on if the settings require it, and tests the deployed version.
 async fn verify_unchanged(context: &Context<'_>, args: &DeployArgs) -> anyhow::Result<Outputs> {
     let name = names::stack(context.environment());
     let stack = execute::protect(context, &name, context.settings.protection).await?;

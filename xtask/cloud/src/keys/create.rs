@@ -53,9 +53,9 @@ pub(super) async fn create(args: &KeysCreateArgs) -> anyhow::Result<()> {
     issue(&keys, &properties, args.table.output).await
 }
 
-/// Creates a key with the name, the limit and the lifetime of an old key, and lets the old key expire
-/// after `--keep-old`. A limit above [`contract::MAX_REQUESTS_PER_MINUTE`] is lowered to this maximum.
-/// An expired key can be rotated. A disabled key cannot, because an operator disabled it on purpose.
+/// Creates a key with the name, the limit and, by default, the lifetime of an old key. Lets the old key
+/// expire after `--keep-old`. A limit above [`contract::MAX_REQUESTS_PER_MINUTE`] is lowered to this
+/// maximum. An expired key can be rotated. A disabled key cannot, because an operator disabled it on purpose.
 pub(super) async fn rotate(args: &KeysRotateArgs) -> anyhow::Result<()> {
     let old_id = key_id(&args.key.key_id)?;
     refuse_without_reader()?;
