@@ -211,8 +211,8 @@ pub(crate) async fn find_by_commit(
     choose_by_commit(records, environment, function, beginning).map_err(Into::into)
 }
 
-/// Chooses the newest deployment of the commit. A deployment without uncommitted changes precedes newer
-/// ones with such changes. `records` are sorted with the newest first.
+/// Chooses the newest deployment of the commit, preferably one without uncommitted changes. `records` are
+/// sorted with the newest first.
 fn choose_by_commit(
     records: Vec<Record>,
     environment: Environment,

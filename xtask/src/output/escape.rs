@@ -58,7 +58,7 @@ pub(super) fn json(line: &str) -> String {
     escaped.replace("##[", "#\\u0023[")
 }
 
-/// Escapes the message of a command of Actions. Its lines become `%0A`
+/// Escapes the message of a command of Actions. Its line breaks become `%0A`
 /// (<https://github.com/actions/toolkit/blob/main/packages/core/src/command.ts>).
 pub(super) fn command_data(text: &str) -> String {
     let lines = text

@@ -38,8 +38,8 @@ pub(super) fn check(checked: &mut Checked<'_>) {
             indexes.all(|index| writes(index) >= limit),
             "table-throughput",
             table.id,
-            "the write maximum of an index must not be below that of its table, because it would \
-             throttle the table",
+            "the write maximum of an index must not be below that of its table, because the index \
+             would throttle the table",
         );
     }
 }
