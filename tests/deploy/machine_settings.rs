@@ -110,7 +110,7 @@ fn configuration(text: &str) -> (TempDir, String) {
 }
 
 #[tokio::test]
-async fn the_guard_names_the_source_of_the_credentials() {
+async fn destroy_names_the_source_of_the_credentials() {
     let keys = "aws_access_key_id = id\naws_secret_access_key = secret\n";
     let (_folder, config) = configuration(&format!("[profile other]\n{keys}[profile ops]\n{keys}"));
     let keys = [

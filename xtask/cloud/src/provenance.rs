@@ -8,7 +8,7 @@ use crate::identity::Identity;
 /// The origin of a deployment outside GitHub Actions.
 const LOCAL: &str = "local";
 
-/// The provenance in the record of a deployment. Records of earlier versions have none.
+/// The provenance in the record of a deployment. Records that an older `xtask-cloud` wrote have none.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Provenance {

@@ -9,7 +9,7 @@ use xtask::failure::Failure;
 
 use crate::plan::Plan;
 
-/// Variables that take precedence over those of the template and of the built-in feed.
+/// Variables that take precedence over those of the template and of the built-in price feed.
 #[derive(Debug)]
 pub(crate) struct Overrides(Vec<(String, String)>);
 

@@ -424,7 +424,7 @@ mod tests {
     }
 
     #[test]
-    fn alarms_without_a_recipient_are_refused_unless_the_settings_say_so() {
+    fn alarms_without_a_recipient_are_refused_unless_the_settings_allow_them() {
         let (account, region) = ("011122223333", "eu-central-1");
         let refused = |environment: Environment, notification| {
             let settings = Settings {

@@ -98,7 +98,7 @@ impl DriftBefore {
     }
 
     /// Returns true if the alias that CodeDeploy moves serves another version than the stack's template
-    /// names. CodeDeploy then refuses the deployment, because the alias must serve its `CurrentVersion`.
+    /// names. CodeDeploy then refuses the deployment, whose `CurrentVersion` must be the alias's version.
     ///
     /// <https://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file-structure-resources.html>
     fn has_moved_traffic(&self, environment: Environment) -> bool {

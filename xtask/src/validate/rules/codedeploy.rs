@@ -41,7 +41,7 @@ pub(super) fn check(checked: &mut Checked<'_>) {
             group.is_some() && checked.refers_to(application, "AWS::CodeDeploy::Application"),
             "rollout-group",
             alias.id,
-            "the alias must name a deployment group of the application that it names",
+            "the alias must name an application of this template, and one of its deployment groups",
         );
         checked.require(
             group.is_none_or(|group| checked.is_after(alias.id, group.id)),

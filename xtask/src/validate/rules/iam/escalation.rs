@@ -19,7 +19,7 @@ const GIVING: [&str; 3] = [
 ];
 
 /// Actions of IAM that give no permission. The actions on roles reach only roles inside the boundary,
-/// because every role with a name of the stack has the boundary.
+/// because every role whose name begins with the stack's name has the boundary.
 const HARMLESS: [&str; 8] = [
     "iam:DeleteRole",
     "iam:DeleteRolePolicy",

@@ -132,8 +132,8 @@ fn is_of_this_project(resource: &str, actions: &[&str]) -> bool {
         || is_of_a_domain(resource, actions)
 }
 
-/// Returns true if a custom domain name needs a resource. Domain names, hosted zones and service-linked
-/// roles must be named without a wildcard.
+/// Returns true if a deploy of a custom domain name acts on the resource. Domain names, hosted zones and
+/// service-linked roles must be named without a wildcard.
 fn is_of_a_domain(resource: &str, actions: &[&str]) -> bool {
     let after = |prefix| resource.split_once(prefix).map(|(_, rest)| rest);
     if let Some(name) = after("::/domainnames") {
@@ -149,7 +149,7 @@ fn is_of_a_domain(resource: &str, actions: &[&str]) -> bool {
     resource.ends_with(":route53:::change/*") && actions == ["route53:GetChange"]
 }
 
-/// Returns true for `*`, and for an ARN with only `*` after the account.
+/// Returns true for an empty text, for `*`, and for an ARN with only `*` after the account.
 fn is_everything(resource: &str) -> bool {
     // A pseudo parameter such as `${AWS::Region}` contains colons.
     let plain = resource.replace("${AWS::", "${");
