@@ -222,7 +222,7 @@ pub(crate) const PROD: &[Answer] = &[
         body: r#"{"code":"NOT_FOUND"}"#,
     },
     Answer::ok(
-        "GET /_aws/execute-api/a1b2c3/$default/prices#key",
+        "GET /_aws/execute-api/a1b2c3/$default/prices#key", // With an API key.
         r#"{"data":[{"symbol":"BTC","price":103663}]}"#,
     ),
     Answer::ok("PutItem", "{}"),

@@ -98,7 +98,7 @@ async fn check_detail(stack: &LocalStack, symbol: &str, currency: &str) -> Value
     assert!(number(&item, "volume24h") > 0.0);
     number(&item, "change24h");
     for (name, hours, minimum) in [
-        ("chart1h", 1, 12 - 1),
+        ("chart1h", 1, 12 - 1), // The current period may have no sample yet.
         ("chart24h", 24, 48 - 1),
         ("chart7d", 168, 84 - 1),
     ] {

@@ -90,7 +90,7 @@ pub const CURL: Tool = Tool {
 };
 
 /// Python with the modules for virtual environments, which some distributions package separately. The
-/// versions of the tools were resolved for Python 3.10.
+/// versions of the Python tools were resolved for Python 3.10.
 pub const PYTHON: Tool = Tool {
     name: "python3 (3.10 or newer, with venv)",
     probe: &[

@@ -349,7 +349,7 @@ mod tests {
             (Item::LambdaX86, 2_190.0 + 1_095.0 + 219.0),
             (Item::TableWrites, 8_760.0 * 93e-6 + 43_800.0 * 4e-6),
             (Item::TableReads, 8_760.0 * 2e-6 + 43_800.0 * 3e-6),
-            (Item::TableKey, 3.0 * 12.0 * 730.0 / 1e4),
+            (Item::TableKey, 3.0 * 12.0 * 730.0 / 1e4), // Three functions, 12 calls to KMS an hour each.
         ] {
             let found = bill.quantity(item);
             assert!(

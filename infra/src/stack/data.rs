@@ -31,7 +31,7 @@ pub(super) const SUPPRESSIONS: [Suppression; 2] = [
     },
 ];
 
-/// Adds the table of prices, currency rates, API keys, request counts and the last update's status.
+/// Adds the table, which stores all items of [`contract::items`].
 pub(super) fn table(template: &mut Template, settings: &Settings) -> Handle<Table> {
     let protected = settings.protection == Protection::Full;
     let removal = Some(if protected {

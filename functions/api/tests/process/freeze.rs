@@ -108,7 +108,7 @@ async fn connections_that_were_lost_while_the_process_was_frozen_are_replaced() 
             assert_eq!(counted, 1);
         }
         let failures = setup.count_failures().await;
-        assert!(failures < lost, "{loss:?}: {failures} more of {lost}");
+        assert!(failures < lost, "{loss:?}: {failures} failed, {lost} lost");
         setup.end().await;
     }
 }

@@ -44,7 +44,7 @@ impl Usage {
                 continue;
             };
             usage.functions += time(stat.utime + stat.stime);
-            // A zombie has no memory: a process that has ended, but whose parent did not yet wait for it.
+            // A zombie, an ended process for which its parent has not yet waited, has no memory.
             if let Some(kibibytes) = process.status().ok().and_then(|status| status.vmrss) {
                 let pid = stat.pid.unsigned_abs();
                 usage.memory.insert(pid, 1_024 * kibibytes);

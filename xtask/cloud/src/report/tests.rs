@@ -134,7 +134,7 @@ impl Example for BuildOutput {
 
 struct Documented {
     type_name: &'static str,
-    /// The heading of a line that has no member `event`.
+    /// The heading; empty if the type's attribute `rename` names the event.
     title: &'static str,
     examples: Vec<String>,
 }
@@ -426,7 +426,7 @@ fn renamed(name: &str, case: Option<&str>) -> String {
 /// Writes the tables of members, and remembers the types that they refer to.
 struct Tables<'a> {
     sources: &'a [String],
-    /// The types and headings of lines without a member `event`, which have sections of their own.
+    /// The types and headings of the lines with a `title`, for links to their sections.
     lines: Vec<(&'static str, &'static str)>,
     types: Vec<String>,
 }

@@ -14,8 +14,8 @@ pub(super) enum Duty {
 }
 
 impl Duty {
-    /// Returns the duty of a role: a role that an identity provider or CloudFormation assumes
-    /// deploys, and every other role runs.
+    /// Returns the duty of a role: `Deploy` if an identity provider or CloudFormation assumes the
+    /// role, otherwise `Run`.
     pub(super) fn of_role(role: Resource<'_>) -> Self {
         let deploys = role
             .items("/AssumeRolePolicyDocument/Statement")
