@@ -3,6 +3,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -284,12 +285,16 @@ impl Proxies {
     }
 }
 
-/// Returns true if a host begins like a metadata service of an instance or a container. These services are at
-/// 169.254.169.254, 169.254.170.2, 169.254.170.23 and `fd00:ec2::/32`
+/// Returns true if a host is an address from the ranges of the metadata services of instances and
+/// containers. These services are at 169.254.169.254, 169.254.170.2, 169.254.170.23 and `fd00:ec2::/32`
 /// (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>).
 fn is_metadata(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
-    host.starts_with("169.254.") || host.starts_with("fd00:ec2::")
+    match host.parse() {
+        Ok(IpAddr::V4(address)) => address.is_link_local(),
+        Ok(IpAddr::V6(address)) => address.segments()[..2] == [0xfd00, 0x0ec2],
+        Err(_) => false,
+    }
 }
 
 /// Refuses a variable that names an unusable proxy, because HTTP clients would ignore the variable. The
@@ -455,7 +460,7 @@ mod tests {
         ] {
             assert_eq!(proxies.to(url), None, "{url}");
         }
-        assert!(proxies.to("http://169.254.169.254.example.com").is_none());
+        assert!(proxies.to("http://169.254.169.254.example.com").is_some());
         assert!(proxies.to("https://10.0.0.1").is_some());
     }
 
