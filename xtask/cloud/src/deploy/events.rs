@@ -143,10 +143,10 @@ mod tests {
     impl Example for GrantsEvent<'_> {
         fn examples() -> Vec<String> {
             let grant = Grant {
-                logical_id: "ApiFunctionRole".to_owned(),
+                logical_id: "ApiRole".to_owned(),
                 effect: "Allow".to_owned(),
                 action: "dynamodb:GetItem".to_owned(),
-                resource: "Table.Arn".to_owned(),
+                resource: "!GetAtt Table.Arn".to_owned(),
                 principal: String::new(),
                 condition: String::new(),
             };
@@ -156,7 +156,7 @@ mod tests {
             };
             let weakened = &[Weakening {
                 logical_id: "ApiErrorsAlarm".to_owned(),
-                change: "Threshold 5 -> 10".to_owned(),
+                change: "GreaterThanThreshold 4 -> GreaterThanThreshold 5".to_owned(),
             }];
             vec![line(&GrantsEvent {
                 stack: STACK,
