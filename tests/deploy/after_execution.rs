@@ -176,7 +176,7 @@ async fn after_a_failed_validation_the_error_names_the_invalid_resource() {
     assert_outcome(&unread, 4, "rolled-back");
     let error = error(&unread);
     assert!(error.contains("Validation failure detected."), "{error}");
-    let words = "; its events could not be read: AccessDenied: not authorized to perform: \
+    let words = "; the operation's events could not be read: AccessDenied: not authorized to perform: \
                  cloudformation:DescribeEvents";
     assert!(error.ends_with(words), "{error}");
 }
@@ -196,7 +196,7 @@ async fn a_failed_change_set_with_unreadable_events_is_reported() {
     assert_eq!(
         error(&failed),
         "CloudFormation cannot plan crypto-watch-prod: Validation failed. Call DescribeEvents.; \
-         its events could not be read: AccessDenied: not authorized"
+         the operation's events could not be read: AccessDenied: not authorized"
     );
 }
 

@@ -122,7 +122,7 @@ const STUCK_BY_ID: &str = "DescribeStacks&StackName=arn%3Aaws%3Acloudformation%3
 #[tokio::test]
 async fn a_failed_rollback_continues_after_the_answer_yes() {
     let mut script = STUCK.to_vec();
-    // The second call of `DescribeStacks` follows the continued rollback.
+    // The response to the second `DescribeStacks` by name, which comes after the rollback.
     let recovered = stack!("DescribeStacks" => "crypto-watch-dev", "UPDATE_ROLLBACK_COMPLETE", "");
     script.insert(
         2,
@@ -189,8 +189,8 @@ async fn a_rollback_that_fails_again_names_the_cause_and_the_command() {
     assert!(endpoint.requests("CreateChangeSet").is_empty());
 }
 
-/// A stack whose queue was deleted by hand. A deploy that continues fails, because the script has
-/// no response to `CreateChangeSet`.
+/// A stack whose queue was deleted by hand. If the operator continues, the deploy fails,
+/// because the script has no response to `CreateChangeSet`.
 const DRIFTED: &[Answer] = &[
     CALLER,
     stack!("DescribeStacks&StackName=crypto-watch-dev" => "crypto-watch-dev", "UPDATE_COMPLETE", ""),

@@ -112,7 +112,7 @@ impl Rollback {
         Some(Rollback { job, folder })
     }
 
-    /// Runs a step as GitHub does, with the credentials that the preceding step provides.
+    /// Runs a step as GitHub does, with the credentials that the job's first step provides.
     async fn step(&self, ministack: &Ministack, name: &str, to_commit: &str) -> Output {
         let script = self.job.script(name);
         Command::from(child::command("bash"))

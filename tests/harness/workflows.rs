@@ -110,7 +110,8 @@ fn with_own_actions(steps: &[Value]) -> Vec<Value> {
 ///
 /// # Panics
 ///
-/// If the action is not composite, or has an unknown input, condition or shell.
+/// If the action is not composite, has an unsupported condition or shell, or does not have an input of
+/// the call.
 pub fn steps_of_action(action: &Value, with: &Value) -> Vec<Value> {
     assert_eq!(action["runs"]["using"], "composite");
     let mut inputs: BTreeMap<&str, &str> = BTreeMap::new();

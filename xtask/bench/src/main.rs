@@ -1,9 +1,8 @@
 //! `cargo xtask bench`: the speed and the size of the service.
 //!
-//! The measured functions are the binaries that Lambda would run. They get their events from a
-//! Lambda Runtime API in this process, and use the table and the price feed of the local stack.
-//! Functions that are compared with each other take turns, so that their ratios hold even on a busy
-//! machine.
+//! `cold` and `warm` measure the binaries that Lambda would run. These get their events from a Lambda
+//! Runtime API in this process, and use the table and the price feed of the local stack. Functions that are
+//! compared with each other take turns, so that their ratios hold even on a busy machine.
 //!
 //! criterion and divan do not fit: they measure Rust functions inside their own process, one after
 //! the other, and cannot measure the CPU time or the memory of another process.

@@ -31,9 +31,9 @@ const MAX_ITEM: usize = 100;
 const WEAKER: &str = "  weaker alarms and rollout gates:";
 const PERMISSIONS: &str = "  permissions:";
 
-/// Returns the comment: one summary line per stack, then the changes in collapsed sections. Stacks
-/// of several environments share a line or a section if they differ only in the environment's
-/// name. If the comment would exceed [`MAX_BYTES`], whole lines are left out, and the last line says
+/// Returns the comment: one summary line per stack, then the changes in collapsed sections.
+/// Environments share a summary line, or the section of a change, if the text of the line or the change
+/// differs only in the environment's name. If the comment would exceed [`MAX_BYTES`], whole lines are left out, and the last line says
 /// how many.
 pub(super) fn comment(diffs: &[TemplateDiff]) -> String {
     let summaries = merge(diffs, |diff| vec![summary(diff)]);
@@ -56,7 +56,8 @@ pub(super) fn comment(diffs: &[TemplateDiff]) -> String {
     }
 
     let mut text = format!("{MARK}\n### Stack changes\n\n");
-    // Reserves bytes for the last line: 400, and for each summary and section its names and 50.
+    // Bytes reserved for the last line: 400, plus 50 and the length of the names for each summary and
+    // section.
     let names = summaries.iter().map(|(names, _)| names);
     let names = names.chain(sections.iter().map(|(names, _)| names));
     let names: usize = names.map(|names| names.len() + 50).sum();
@@ -388,7 +389,7 @@ mod tests {
             "{}",
             text.len()
         );
-        let (_, end) = text.rsplit_once("</details>\n").expect("the fold ends");
+        let (_, end) = text.rsplit_once("</details>\n").expect("the section ends");
         assert!(
             end.starts_with("\n**Cut at 60000 bytes.** Missing: 142 of 201 lines of prod."),
             "{end}"
@@ -503,7 +504,7 @@ mod tests {
                 prop_assert!(text.len() <= MAX_BYTES, "{}", text.len());
                 let mut is_fenced = false;
                 for line in text.lines() {
-                    // Printing escapes no character, so the printed comment is not longer.
+                    // The output escapes no character, so the printed text is not longer than `text`.
                     prop_assert_eq!(one_line(line), line);
                     match line {
                         "```diff" => {

@@ -38,7 +38,8 @@ pub struct UpdateHistory {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LastSuccess {
     pub finished_at: Timestamp,
-    /// Number of coins whose prices the run confirmed.
+    /// Number of coins whose prices the run confirmed: it stored the price, or renewed the `fetchedAt` of
+    /// the same price.
     pub stored: u32,
     /// Number of the other coins.
     pub skipped: u32,

@@ -183,7 +183,7 @@ async fn an_hour_of_the_longest_samples_fits_one_write_unit_and_stays_nine_days(
     assert_eq!(items.len(), 2);
     let ttl = (at("10:00:00").unix_seconds() + 9 * 24 * 60 * 60).to_string();
     assert_eq!(hour[TTL], AttributeValue::N(ttl));
-    // A number takes one byte for two digits and up to two more:
+    // A number takes one byte for each two digits, and at most two bytes in addition:
     // <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>
     let size = |(name, value): (&String, &AttributeValue)| {
         name.len() + value.as_s().map_or(38 / 2 + 2, String::len)

@@ -15,7 +15,7 @@ use crate::excerpt::Excerpt;
 /// value of the smallest 64-bit float has 1,076 characters, each an escape of up to six bytes.
 const MAX_ESCAPED_BYTES: usize = 8 * 1024;
 
-/// The bytes of an unexpected body from which [`Excerpt`] makes an error of 200 characters.
+/// The bytes of an unexpected body from which [`Excerpt`] makes an error of at most 200 characters.
 const BEGINNING_BYTES: usize = 1024;
 
 /// Returns the members with these names from a body that is one object. If members have the same

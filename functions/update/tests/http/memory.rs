@@ -9,10 +9,10 @@ use update::fetch::Limits;
 use crate::process::Function;
 use crate::server::{Reply, Server};
 
-/// A usable price of the first provider, and the beginning of its response.
+/// The beginning of a response of the first provider, with one usable price.
 const FIRST: &str = r#"{"bitcoin":{"usd":1}"#;
 
-/// A usable price of the second provider, and the beginning of its response.
+/// The beginning of a response of the second provider, with one usable price.
 const SECOND: &str = r#"[{"id":"btc-bitcoin","quotes":{"USD":{"price":1}}}"#;
 
 /// Bytes of memory that do not depend on the body: buffers of the connection and of the allocator,

@@ -17,7 +17,7 @@ pub(crate) struct Dialect {
     pub(crate) time_name: &'static str,
     /// [`TIME`] in the provider's form.
     pub(crate) time: &'static str,
-    /// Writes a coin with its members in each currency and the members with its time.
+    /// Writes a coin from its members in each currency and its time members (0 to 2).
     pub(crate) coin: fn(Symbol, &[InCurrency], &[String]) -> String,
     /// Writes a response with its coins.
     pub(crate) response: fn(&str) -> String,

@@ -44,8 +44,8 @@ resource! {
     Ref = TableName,
     name = { property: "TableName", max_length: 255, is_ref: true },
     tags = List,
-    // In the schema, `KeySchema` is conditionally create-only. No template of this workspace can
-    // contain a change of a key that does not replace the table.
+    // CloudFormation's schema lists `KeySchema` as conditionally create-only. In this workspace, each
+    // change of a key replaces the table.
     create_only = ["ImportSourceSpecification", "KeySchema", "TableName"],
     arn = "Arn" as TableArn,
 }
@@ -65,7 +65,7 @@ pub enum AttributeType {
     B,
 }
 
-/// A part of a primary key.
+/// A part of the key of a table or of an index.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct KeySchema {

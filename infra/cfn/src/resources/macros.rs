@@ -21,7 +21,7 @@ macro_rules! arns {
     };
 }
 
-/// Declares types of properties with exactly one value.
+/// Declares property types that have only one possible value.
 macro_rules! fixed {
     ($($(#[doc = $doc:literal])+ $name:ident = $value:expr),+ $(,)?) => {
         $(
@@ -39,8 +39,8 @@ macro_rules! fixed {
 }
 
 /// Implements [`Resource`](crate::template::Resource) for a struct of properties. Each
-/// `method = "Attribute" as Kind` adds a method for an attribute to the handle. `facts of` takes
-/// the facts from another struct of the same resource type.
+/// `method = "Attribute" as Kind` adds a method for an attribute to the handle. `facts of Other`
+/// copies `CREATE_ONLY`, `TAGS` and `NAME` from `Other`, a struct of the same resource type.
 macro_rules! resource {
     (
         $name:ident = $type:expr,
@@ -97,7 +97,7 @@ macro_rules! resource {
     };
 }
 
-/// Declares `TYPES`, the facts of a service's resource types.
+/// Declares `TYPES`: the [`ResourceType`](crate::template::ResourceType) of each struct.
 macro_rules! types {
     ($($name:ident),+) => {
         pub(super) const TYPES: &[$crate::template::ResourceType] =

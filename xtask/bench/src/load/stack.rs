@@ -36,14 +36,14 @@ pub(super) struct Addresses {
 }
 
 impl Stack {
-    /// Starts the service with a number of processes of each function, and waits until it is
+    /// Starts the service with at most `instances` processes of each function, and waits until it is
     /// ready.
     pub(super) async fn start(instances: u32) -> anyhow::Result<Self> {
         let binaries = cargo::build_binaries(&["xtask-local"], Profile::Bench)?;
         let program = binaries.first().context("cargo built no xtask-local")?;
         let mut child = Command::from(child::command(program))
             .args(["local", "--release", "--port", "0", "--output", "json"])
-            // The default limit of a key, which no client reaches. INFO writes a log line per
+            // The highest rate limit, so that no client reaches it. INFO writes a log line per
             // request, as in prod.
             .args([
                 "--set",
@@ -57,7 +57,7 @@ impl Stack {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            // In its own process group, the service gets no Ctrl-C: this command stops it.
+            // In its own process group, the service gets no Ctrl-C: `stop` ends it.
             .process_group(0)
             .kill_on_drop(true)
             .spawn()

@@ -1,6 +1,6 @@
 //! `cargo xtask deploy` and `cargo xtask plan`.
 //!
-//! The steps, from top to bottom: prepare the templates and zips, plan, confirm, execute, verify, record
+//! The steps in order: prepare the templates and zips, plan, confirm, execute, verify, record
 //! the outcome. Before the confirmation, a deploy only creates change sets, unless it must first recover or
 //! realign a stack. A failed deploy discards the change sets that it has created and not executed. The
 //! change sets of a saved plan stay.
@@ -201,8 +201,9 @@ struct Inputs {
     targets: Targets,
     /// The stack of the permissions boundary, if the stack does not exist yet.
     missing_boundary: Option<Target>,
-    /// Whether this program is stored in the artifact bucket, for the rollback workflow. Without
-    /// `--artifacts`, this program is a local build: large, and linked to the C library of its machine.
+    /// Whether the deploy stores this program in the artifact bucket, for the rollback workflow. A deploy
+    /// without `--artifacts` does not, because it is then a local build: large, and linked to the C library of
+    /// its machine.
     stores_command_line: bool,
 }
 
@@ -387,7 +388,8 @@ async fn execute_plan(
     Ok((Outcome::Deployed, outputs))
 }
 
-/// Changes the service, verifies it and records the baseline. Returns the stack's outputs.
+/// Changes the service, verifies it, and records the baseline: the differences that later deploys do not
+/// count as drift. Returns the stack's outputs.
 async fn roll_out(
     context: &Context<'_>,
     inputs: &Inputs,
@@ -415,8 +417,8 @@ async fn roll_out(
         Err(stop @ Stop::Interrupted(_)) => return Err(stop),
         Err(stop) => Err(stop),
     };
-    // The baseline is recorded even after a failed smoke test. Otherwise, the differences that AWS itself
-    // makes would stop the deploy of the fix.
+    // Recorded even after a failed smoke test: without the baseline, the next deploy would count the
+    // differences that AWS itself makes as drift, and stop.
     let recorded = rollout.record_baseline(context, plan, verified.is_err());
     let recorded = context.finish(FinalStep::Baseline, recorded).await;
     verified?;

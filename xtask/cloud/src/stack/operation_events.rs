@@ -36,7 +36,7 @@ impl OperationFailures {
             self.reasons.join("; ")
         };
         if let Some(unread) = &self.unread {
-            text.push_str("; its events could not be read: ");
+            text.push_str("; the operation's events could not be read: ");
             text.push_str(unread);
         }
         text
@@ -211,7 +211,7 @@ mod tests {
         };
         assert_eq!(
             read.describe_or("Validation failed"),
-            "Validation failed; its events could not be read: AccessDenied: no"
+            "Validation failed; the operation's events could not be read: AccessDenied: no"
         );
         assert_eq!(
             OperationFailures::default().describe_or("it failed"),
