@@ -48,7 +48,7 @@ async fn the_summary_is_printed_directly_above_the_prompt() {
         summary.contains(" widened, 0 narrowed; weaker alarms or rollout gates: 1"),
         "{summary}"
     );
-    // A source archive has no commit.
+    // Without a Git checkout, the commit is unknown.
     if declined.stderr.contains("commit       unknown") {
         assert!(!summary.contains("; commit "), "{summary}");
     } else {

@@ -1,5 +1,4 @@
-//! Texts from AWS with control sequences for a terminal or for GitHub Actions, which every command
-//! escapes.
+//! Commands escape control sequences, for a terminal or for GitHub Actions, in texts from AWS.
 
 use tests::scripted::{Answer, Scripted};
 use tests::xtask::{self, Run};
@@ -14,7 +13,7 @@ macro_rules! hostile {
     };
 }
 
-/// The same text in XML, without ESC, which XML cannot contain.
+/// A similar text in XML, without `ESC[2J`, because XML cannot contain ESC.
 macro_rules! hostile_xml {
     () => {
         "a first line&#10; ::stop-commands::x&#x9b;2J&#x202e;##[add-mask]y"

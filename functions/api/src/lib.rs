@@ -1,7 +1,7 @@
 //! The API function: responds to the watch apps.
 //!
-//! [`Event`] is a request from API Gateway. [`Api`] routes, authenticates and counts the request,
-//! and responds with data from the store. The API never calls a price provider.
+//! [`Event`] is a request from API Gateway. [`Api`] routes and authenticates the request, counts it
+//! against the rate limit of the key, and responds with data from the store. The API never calls a price provider.
 
 mod access_log;
 mod api;

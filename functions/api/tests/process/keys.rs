@@ -1,4 +1,4 @@
-//! Refused keys: neither the responses nor the calls to the table reveal the reason.
+//! Refused keys: the response does not reveal the reason, and a well-formed key causes one read.
 
 use serde_json::Value;
 use shared::api_key::{NewApiKey, RawApiKey};
@@ -39,7 +39,7 @@ async fn every_refusal_is_the_same_to_the_byte_and_causes_at_most_one_read() {
     // The secret begins after `cw_`, the id of 12 characters and `_`.
     let wrong_secret = format!("{}{}", &table.key[..16], &unknown[16..]);
 
-    // After this request, the process remembers the key whose secret is wrong below.
+    // The process then remembers this key. A wrong secret for the same id still causes one read.
     let answer = function.invoke(event(&table.key, "/prices", "")).await;
     assert_eq!(answer.unwrap()["statusCode"], 200);
 

@@ -119,8 +119,7 @@ impl Template {
             self.problems.push(Problem::DuplicateId(id.clone()));
             return;
         };
-        // The place of a resource in the template is the place of its definition, next to related
-        // resources.
+        // A resource stands where it is defined, not where it was declared.
         let mut entry = self.entries.remove(position);
         entry.name = name
             .and_then(|property| body["Properties"][property].as_str())
@@ -158,7 +157,7 @@ impl Template {
 
     /// Computes the digest of a value's JSON, in which references are replaced. A `Ref` to a
     /// resource with a fixed name becomes the name, as in CloudFormation. Any other reference
-    /// becomes the logical id, because a changed id is a new resource.
+    /// keeps its logical id: a changed id means a new resource, so the digest must change.
     pub fn digest(&self, value: &impl Serialize) -> serde_json::Result<Sha256Digest> {
         let mut json = serde_json::to_value(value)?;
         self.resolve(&mut json);

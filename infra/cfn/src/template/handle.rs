@@ -13,9 +13,8 @@ use super::value::Value;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TemplateKey(pub(super) u64);
 
-/// The handle of a resource in a template: the only source of references to the resource. The file
-/// of each service has one method for each attribute (`Fn::GetAtt`). So an attribute that the
-/// resource type does not have does not compile.
+/// The handle of a resource in a template: the only source of references to the resource. The
+/// attributes (`Fn::GetAtt`) are methods in `resources/`, so a wrong attribute does not compile.
 pub struct Handle<R> {
     template: TemplateKey,
     id: LogicalId,
