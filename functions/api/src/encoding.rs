@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn gzip_is_accepted_by_name_by_star_and_by_weight() {
+    fn names_and_weights_of_codings_decide_whether_gzip_is_accepted() {
         for (accept_encoding, accepted) in [
             ("gzip", Gzip::Yes),
             ("GZip", Gzip::Yes),
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_member_accepts_nothing() {
+    fn a_malformed_or_unknown_coding_does_not_accept_gzip() {
         for accept_encoding in [
             "gzip;q=2",
             "gzip;q=1.001",
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_gzip_would_lengthen_are_compressed_only_on_demand() {
+    fn gzip_that_lengthens_bytes_is_used_only_if_the_client_accepts_only_gzip() {
         assert_eq!(gzip(b"{}", "gzip"), None);
         assert!(gzip(b"{}", "gzip, identity;q=0").is_some());
         let long = [b'x'; 1_000];

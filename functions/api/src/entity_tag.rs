@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_is_weak_short_and_the_same_for_the_same_data() {
+    fn a_tag_is_weak_and_short_and_depends_only_on_the_data() {
         // echo -n data | sha256sum
         assert_eq!(tag().header().unwrap(), "W/\"3a6eb0790f39ac87\"");
         assert_eq!(tag(), EntityTag::of(b"data"));

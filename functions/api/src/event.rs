@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn members_of_another_type_count_as_missing() {
+    fn members_of_a_wrong_json_type_count_as_missing() {
         let read = request(&json!({
             "rawPath": 1,
             "rawQueryString": null,

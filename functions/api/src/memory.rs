@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_refused_for_ten_seconds_and_another_secret_is_not() {
+    fn only_the_same_secret_is_refused_again_and_only_for_ten_seconds() {
         let memory = memory();
         let refused = secret();
         memory.refuse(&id(1), refused.clone(), now());
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn refused_secrets_are_bounded_and_evict_no_valid_key() {
+    fn remembered_refusals_are_bounded_in_number_and_evict_no_valid_key() {
         let memory = memory();
         let key = NewApiKey::generate("watch", now()).unwrap().record;
         memory.remember_key(&key.key_id, Some(&key), now());

@@ -208,7 +208,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_that_differs_in_case_brackets_or_a_final_s_is_a_near_miss() {
+    fn differences_in_case_or_brackets_or_a_final_s_are_near_misses() {
         for name in [
             "symbol",
             "Symbols",
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_and_any_other_name_are_not_near_misses() {
+    fn an_exact_or_unrelated_name_is_not_a_near_miss() {
         for name in [
             "symbols",
             "format",

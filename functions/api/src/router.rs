@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_path_has_its_route() {
+    fn paths_are_routed_by_exact_match() {
         let price = |symbol: &str| Some(Route::Price(symbol.to_owned()));
         for (path, route) in [
             ("/prices", Some(Route::Prices)),

@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_successor_of_a_migrated_symbol_is_a_coin() {
+    fn a_migrated_symbol_is_not_a_coin_and_its_successor_is() {
         for migration in MIGRATIONS {
             assert!(find(migration.from).is_none(), "{}", migration.from);
             assert!(find(migration.to).is_some(), "{}", migration.to);

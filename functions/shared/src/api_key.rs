@@ -398,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_with_a_reserved_prefix_has_the_form_of_any_key() {
+    fn a_generated_key_with_a_reserved_prefix_can_be_parsed() {
         for prefix in RESERVED_KEY_ID_PREFIXES {
             let text = RawApiKey::generate_reserved(prefix).unwrap().reveal();
             let key = RawApiKey::parse(&text).unwrap();

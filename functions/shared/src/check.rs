@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn an_uncounted_request_with_a_key_fails() {
+    fn the_check_of_prices_fails_if_the_request_is_not_counted() {
         let headers = |limit, remaining, reset| {
             let value = move |name: &str| match name {
                 "ratelimit-limit" => limit,
@@ -401,7 +401,7 @@ mod tests {
 
         proptest! {
             #[test]
-            fn a_server_error_with_another_format_always_fails(
+            fn a_server_error_that_is_not_in_the_format_of_the_api_always_fails(
                 status in 500..600u16, body in prop::collection::vec(any::<u8>(), 0..50)
             ) {
                 for check in ALL {

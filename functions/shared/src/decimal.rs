@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_of_the_same_value_are_equal_and_have_the_same_plain_notation() {
+    fn every_text_of_a_number_gives_the_same_decimal_and_plain_notation() {
         for (text, plain) in [
             ("103663", "103663"),
             ("2058811028682.1257", "2058811028682.1257"),

@@ -173,13 +173,13 @@ mod tests {
     }
 
     #[test]
-    fn a_provider_that_repeats_old_data_is_not_fresh() {
+    fn a_price_that_was_just_fetched_is_stale_if_the_providers_time_is_old() {
         assert!(!LIMITS.is_stale(&price(0, 900), at(NOW)));
         assert!(LIMITS.is_stale(&price(0, 901), at(NOW)));
     }
 
     #[test]
-    fn a_price_is_refused_by_a_later_fetch_and_for_15_minutes_by_a_later_time() {
+    fn an_earlier_fetch_is_refused_and_an_older_provider_time_for_15_minutes() {
         let stored = price(0, 0);
         for (fetched_ago, updated_ago, is_refused) in [
             (0, 0, false),

@@ -429,7 +429,7 @@ mod tests {
     }
 
     #[test]
-    fn the_probe_sends_its_key_over_tls_or_within_the_machine() {
+    fn the_probe_accepts_only_an_https_url_or_an_http_url_of_this_machine() {
         for (value, url) in [
             ("https://prices.example.com/", "https://prices.example.com"),
             (" http://127.0.0.1:9000 ", "http://127.0.0.1:9000"),

@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_and_times_out_of_range_are_refused() {
+    fn malformed_texts_and_times_out_of_range_are_refused() {
         for text in ["", "yesterday", "2026-01-15", "2026-02-30T00:00:00Z"] {
             assert_eq!(
                 Timestamp::parse(text),

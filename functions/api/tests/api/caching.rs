@@ -136,7 +136,7 @@ async fn prices_are_read_again_when_an_update_is_due_and_then_every_five_seconds
 }
 
 #[tokio::test]
-async fn an_older_price_in_the_table_is_not_served_for_fifteen_minutes() {
+async fn an_older_price_replaces_a_remembered_price_only_after_fifteen_minutes() {
     let service = Service::new();
     let mut newer = price("BTC", "2", None);
     newer.fetched_at = later(10);

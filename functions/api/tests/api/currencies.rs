@@ -45,7 +45,7 @@ async fn amounts_are_converted_to_twelve_digits() {
 }
 
 #[tokio::test]
-async fn half_of_the_last_digit_is_rounded_to_even() {
+async fn converted_amounts_are_rounded_half_to_even() {
     let service = service();
     service.store.insert_rate(rate("EUR", "0.5"));
     for (dollars, euros) in [
@@ -70,7 +70,7 @@ async fn half_of_the_last_digit_is_rounded_to_even() {
 }
 
 #[tokio::test]
-async fn dollars_keep_every_digit_and_are_named_only_on_request() {
+async fn currency_usd_changes_no_amount_and_adds_the_code_to_the_response() {
     let service = service();
     let plain = service.get("/prices?symbols=BTC,SOL").await;
     let named = service.get("/prices?symbols=BTC,SOL&currency=usd").await;
@@ -80,7 +80,7 @@ async fn dollars_keep_every_digit_and_are_named_only_on_request() {
 }
 
 #[tokio::test]
-async fn a_code_may_have_any_case_and_may_be_repeated() {
+async fn a_currency_code_may_have_any_case_and_may_be_repeated() {
     let service = service();
     let expected = service.get("/prices/BTC?currency=EUR").await;
     for query in ["currency=eur", "currency=Eur&currency=EUR"] {
@@ -190,7 +190,7 @@ async fn an_amount_beyond_the_range_of_decimals_affects_no_other_coin() {
 }
 
 #[tokio::test]
-async fn a_currency_without_a_rate_is_a_503_with_its_own_code() {
+async fn a_currency_without_a_rate_is_a_503_with_the_code_no_rate() {
     let service = service();
     let key = [("x-api-key", service.key.as_str()), ("if-none-match", "*")];
     for target in [
@@ -234,7 +234,7 @@ async fn a_rate_is_served_for_a_day_and_is_stale_after_fifteen_minutes() {
 }
 
 #[tokio::test]
-async fn a_new_rate_with_an_old_time_of_the_provider_is_stale() {
+async fn a_recently_fetched_rate_with_an_old_provider_time_makes_prices_stale() {
     let service = service();
     let mut old = rate("EUR", "0.8588");
     old.last_updated = now().minus_seconds(901);
@@ -272,7 +272,7 @@ async fn prices_and_their_rate_are_read_in_one_call_and_are_remembered() {
 }
 
 #[tokio::test]
-async fn an_overdue_rate_is_read_every_five_seconds_and_keeps_the_newest_value() {
+async fn rereads_of_an_overdue_rate_ignore_an_older_rate_for_fifteen_minutes() {
     let service = service();
     let euros = async |seconds| {
         let reply = service
@@ -425,7 +425,7 @@ async fn head_and_gzip_work_with_a_currency() {
 }
 
 #[tokio::test]
-async fn compact_amounts_have_eight_digits_and_the_code_is_the_last_column() {
+async fn compact_amounts_have_eight_digits_and_the_currency_is_the_last_column() {
     let service = service();
     let get = async |query: &str| {
         let target = format!("/prices?symbols=BTC,SOL&format=compact{query}");
@@ -597,7 +597,7 @@ mod properties {
         }
 
         #[test]
-        fn compact_amounts_are_the_amounts_of_json_with_eight_digits(
+        fn compact_amounts_equal_the_json_amounts_to_eight_digits(
             coins in proptest::collection::vec((amount(), change(), proptest::option::of(amount())), 3),
             rates in proptest::collection::vec((amount(), change()), 1..4),
             currency in currency(),

@@ -187,7 +187,7 @@ async fn a_sample_in_bitcoin_is_divided_by_the_bitcoin_sample_of_the_same_slot()
 }
 
 #[tokio::test]
-async fn a_watch_gets_columns_and_heights_from_0_to_99() {
+async fn compact_detail_encodes_charts_as_heights_from_0_to_99() {
     let reply = service().get(COMPACT).await;
     assert_eq!(reply.status, 200);
     let gaps = "null,".repeat(10);
@@ -248,7 +248,7 @@ async fn a_migrated_symbol_has_the_detail_of_its_successor() {
 }
 
 #[tokio::test]
-async fn a_detail_of_a_list_and_unknown_values_are_validation_errors() {
+async fn a_detail_of_a_list_or_an_unknown_parameter_value_is_a_validation_error() {
     let service = service();
     for (target, allowed) in [
         (
@@ -287,7 +287,7 @@ async fn a_detail_of_a_list_and_unknown_values_are_validation_errors() {
 }
 
 #[tokio::test]
-async fn a_detail_is_one_query_and_in_another_currency_two_queries() {
+async fn a_detail_causes_one_query_or_two_if_the_currency_needs_a_rate() {
     use Operation::{CountRequest, PriceHistory, RateHistory};
 
     let service = service();
@@ -326,7 +326,7 @@ async fn a_detail_is_one_query_and_in_another_currency_two_queries() {
 }
 
 #[tokio::test]
-async fn a_detail_without_remembered_prices_causes_no_further_read() {
+async fn a_detail_gets_its_prices_from_its_queries_if_none_are_remembered() {
     use Operation::{ApiKey, CountRequest, PriceHistory, TouchApiKey};
 
     let service = Service::with_variables(&[("PROCESS_CACHE_SECONDS", "0")]);
@@ -342,7 +342,7 @@ async fn a_detail_without_remembered_prices_causes_no_further_read() {
 }
 
 #[tokio::test]
-async fn a_price_never_goes_back_to_an_earlier_fetch() {
+async fn a_detail_ignores_a_table_price_that_is_older_than_the_remembered_price() {
     let service = service();
     let newer = Price {
         fetched_at: later(300),
@@ -409,7 +409,7 @@ async fn head_and_gzip_work_with_a_detail() {
 }
 
 #[tokio::test]
-async fn a_failed_query_is_a_503_and_counts_even_if_the_price_is_remembered() {
+async fn a_failed_query_is_a_counted_503_even_if_the_price_is_remembered() {
     let service = service();
     service.store.insert_rate(rate("JPY", "156.25"));
     let yen = format!("{JSON}&currency=JPY");
@@ -431,7 +431,7 @@ async fn a_failed_query_is_a_503_and_counts_even_if_the_price_is_remembered() {
 }
 
 #[tokio::test]
-async fn an_unreadable_price_or_rate_is_a_503_and_is_not_forgotten() {
+async fn an_unreadable_price_or_rate_is_a_503_and_the_remembered_value_is_kept() {
     let service = service();
     let euro = ListedCurrency::find("EUR").unwrap();
     service.store.insert_rate(rate("EUR", "0.8588"));
@@ -709,7 +709,7 @@ pub(crate) mod properties {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
-        fn low_price_and_high_are_in_order_and_every_point_is_a_sample_in_its_period(
+        fn the_price_is_between_low_and_high_and_each_point_is_a_sample_in_its_period(
             case in case(),
             seconds in 0_u32..390,
         ) {

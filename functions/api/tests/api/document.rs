@@ -156,7 +156,7 @@ async fn detail_table() -> String {
 }
 
 #[tokio::test]
-async fn the_table_of_sizes_is_measured() {
+async fn the_tables_of_response_sizes_are_up_to_date() {
     let document = fs::read_to_string(DOCUMENT).unwrap();
     let (before, rest) = document.split_once(BEGIN).unwrap();
     let (_, after) = rest.split_once(END).unwrap();

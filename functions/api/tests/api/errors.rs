@@ -97,7 +97,7 @@ async fn unsupported_symbols_and_their_migrations_are_named() {
 }
 
 #[tokio::test]
-async fn a_near_miss_of_a_parameter_is_refused_and_any_other_name_is_ignored() {
+async fn a_near_miss_of_a_parameter_is_refused_and_an_unrelated_name_is_ignored() {
     let service = Service::with_variables(&[]);
     for name in [
         "symbol",
@@ -160,7 +160,7 @@ async fn a_header_with_a_control_character_is_dropped() {
 }
 
 #[tokio::test]
-async fn a_query_that_is_invalid_in_a_uri_is_parsed() {
+async fn a_query_with_characters_that_a_uri_forbids_is_parsed() {
     let service = Service::new();
     let reply = service.get("/prices?symbols=<BTC>, \"x\"").await;
     assert_error(&reply, 400, "VALIDATION_ERROR");
@@ -173,7 +173,7 @@ async fn a_query_that_is_invalid_in_a_uri_is_parsed() {
 }
 
 #[tokio::test]
-async fn unknown_paths_need_no_key_and_do_not_count() {
+async fn requests_for_unknown_paths_need_no_key_and_are_not_counted() {
     let service = Service::new();
     for target in ["/", "/nothing", "/prices/", "/prices/BTC/x", "/pric%65s"] {
         let reply = service.send(now(), "GET", target, &[]).await;
@@ -184,7 +184,7 @@ async fn unknown_paths_need_no_key_and_do_not_count() {
 }
 
 #[tokio::test]
-async fn unsupported_methods_need_no_key_and_do_not_count() {
+async fn requests_with_unsupported_methods_need_no_key_and_are_not_counted() {
     let service = Service::new();
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "PATCH"] {
         for target in ["/prices", "/prices/BTC", "/health"] {

@@ -108,7 +108,7 @@ async fn the_check_does_not_wait_forever_for_the_table() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_five_seconds_begin_at_the_end_of_the_read() {
+async fn the_result_is_remembered_for_five_seconds_after_the_end_of_the_read() {
     let service = Service::new();
     service.store.hang(Operation::UpdateStatus);
     // The read times out after five seconds; the result is then remembered for five more.

@@ -70,7 +70,7 @@ async fn remembered_prices_are_served_as_stale_during_an_outage() {
 }
 
 #[tokio::test]
-async fn prices_are_not_served_during_an_outage_after_fifteen_minutes() {
+async fn in_an_outage_prices_are_served_until_fifteen_minutes_after_their_fetch() {
     let service = Service::new();
     service.get("/prices/BTC").await;
     service.store.fail(Operation::Prices, throttled());
@@ -81,7 +81,7 @@ async fn prices_are_not_served_during_an_outage_after_fifteen_minutes() {
 }
 
 #[tokio::test]
-async fn a_price_that_cannot_be_read_is_served_from_memory_and_affects_no_other() {
+async fn an_unreadable_price_is_served_from_memory_and_affects_no_other_price() {
     let service = Service::new();
     service.get("/prices?symbols=BTC,ETH").await;
     service.store.set_unreadable(symbol("BTC"), true);
@@ -153,7 +153,7 @@ async fn no_response_waits_for_the_write_of_a_keys_last_use() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_request_does_not_wait_for_its_prices() {
+async fn a_request_over_the_limit_does_not_wait_for_its_prices() {
     let service = Service::new();
     service.change_key(|key| key.rate_limit_per_minute = Some(NonZeroU32::MIN));
     service.get("/prices/ETH").await;

@@ -58,7 +58,7 @@ async fn a_failed_limiter_is_a_503() {
 }
 
 #[tokio::test]
-async fn the_first_request_reads_the_key_records_its_use_and_counts_the_request() {
+async fn the_first_request_reads_the_key_and_writes_its_last_use_and_is_counted() {
     let service = Service::new();
     service.get("/key").await;
     assert_eq!(

@@ -32,7 +32,7 @@ async fn a_response_with_one_symbol_is_a_list() {
 }
 
 #[tokio::test]
-async fn without_symbols_all_prices_are_ordered_by_market_capitalisation() {
+async fn a_request_without_symbols_gets_all_prices_by_market_capitalisation() {
     let service = Service::new();
     service.store.insert_price(price("ADA", "1", Some("3e11")));
     let reply = service.get("/prices").await;
@@ -117,7 +117,7 @@ async fn a_symbol_without_a_price_is_omitted_and_named() {
 }
 
 #[tokio::test]
-async fn a_request_without_any_price_has_its_own_code() {
+async fn a_request_whose_coins_have_no_price_gets_the_code_no_price() {
     let service = Service::new();
     for target in ["/prices?symbols=ADA,XRP", "/prices/ADA"] {
         let reply = service.get(target).await;
@@ -151,13 +151,13 @@ async fn a_recently_fetched_price_with_an_old_time_is_marked_stale() {
 }
 
 #[tokio::test]
-async fn a_price_that_is_a_day_old_is_not_served_before_its_deletion() {
+async fn a_price_that_is_a_day_old_is_not_served_even_if_it_is_not_deleted() {
     let reply = Service::new().get_at(later(86_400), "/prices/BTC").await;
     assert_eq!(reply.status, 503);
 }
 
 #[tokio::test]
-async fn clients_may_cache_prices_until_the_next_update_but_no_errors() {
+async fn clients_may_cache_prices_until_the_next_update_and_may_not_cache_errors() {
     let service = Service::new();
     let control = |seconds| {
         let service = &service;

@@ -39,7 +39,7 @@ fn assert_exact(answers: impl IntoIterator<Item = (String, Value)>) -> usize {
 }
 
 #[tokio::test]
-async fn exactly_the_limit_passes_through_several_processes() {
+async fn several_processes_together_admit_exactly_the_limit() {
     let table = SampleTable::create().await;
     let limit = LIMIT.to_string();
     let settings = [
@@ -64,7 +64,7 @@ async fn exactly_the_limit_passes_through_several_processes() {
 
 /// Uses the real DynamoDB client and a real table, with the clock of the test.
 #[tokio::test]
-async fn two_adjacent_minutes_have_exactly_their_own_limits() {
+async fn each_of_two_adjacent_minutes_admits_exactly_the_limit() {
     let table = SampleTable::create().await;
     let limit = LIMIT.to_string();
     let minute = Window::at(Timestamp::now()).start();

@@ -110,7 +110,7 @@ fn events_with(text: &str, key: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_raw_key_in_any_place_of_an_event_is_in_no_log_no_error_and_no_item() {
+async fn a_secret_in_an_event_is_in_no_log_and_in_no_error_and_in_no_item() {
     let table = SampleTable::create().await;
     let function = Function::at(table.endpoint(), &[("LOG_LEVEL", "DEBUG")]).await;
     let unknown = RawApiKey::generate().unwrap().reveal();
@@ -210,7 +210,7 @@ async fn the_log_line_has_the_facts_about_the_response() {
 }
 
 #[tokio::test]
-async fn a_response_without_any_price_has_a_metric_and_a_failed_store_does_not() {
+async fn the_metric_for_responses_without_prices_excludes_failures_of_the_store() {
     let table = SampleTable::create().await;
     let function = Function::at(table.endpoint(), &[]).await;
     for path in ["/prices/ADA", "/prices/BTC"] {

@@ -143,7 +143,7 @@ async fn a_table_without_history_and_rates_is_served() {
 }
 
 #[tokio::test]
-async fn the_first_run_of_today_replaces_prices_without_history() {
+async fn the_first_run_of_the_current_version_replaces_prices_without_history() {
     let table = SampleTable::without_prices().await;
     let now = Timestamp::now();
     write_as_f586db1(&table, now.minus_seconds(300)).await;

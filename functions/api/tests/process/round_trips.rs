@@ -18,7 +18,7 @@ fn assert_ok(answer: &Value) {
 }
 
 #[tokio::test]
-async fn a_warm_request_is_two_calls_in_one_round_trip_or_one_call() {
+async fn a_warm_request_is_one_round_trip_with_or_without_remembered_prices() {
     let table = SampleTable::create().await;
     let proxy = Proxy::to(table.endpoint()).await;
     let function = Function::at(proxy.endpoint(), &[]).await;
@@ -46,7 +46,7 @@ async fn a_warm_request_is_two_calls_in_one_round_trip_or_one_call() {
 }
 
 #[tokio::test]
-async fn a_detail_is_two_calls_in_one_round_trip_or_three_in_another_currency() {
+async fn a_detail_is_one_round_trip_of_two_calls_or_three_if_it_needs_a_rate() {
     let table = SampleTable::create().await;
     let proxy = Proxy::to(table.endpoint()).await;
     let function = Function::at(proxy.endpoint(), &[]).await;

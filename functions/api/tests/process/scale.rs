@@ -150,7 +150,7 @@ fn replaced(document: &str, name: &str, table: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_tables_of_the_document_are_up_to_date() {
+async fn the_tables_in_docs_scale_md_are_up_to_date() {
     let mut sizes = String::from(
         "| item | bytes | to write | to read, strongly | to read, eventually |\n\
          |---|---:|---:|---:|---:|\n",

@@ -30,7 +30,7 @@ fn numbers(json: &RawValue, found: &mut Vec<String>) {
 }
 
 #[test]
-fn every_number_of_the_recorded_responses_keeps_its_text_everywhere() {
+fn every_number_of_the_recorded_responses_is_written_as_it_was_read() {
     let mut found = Vec::new();
     for sample in SAMPLES {
         numbers(
@@ -97,7 +97,7 @@ proptest! {
     }
 
     #[test]
-    fn whole_hundredths_stay_unchanged(count in any::<i64>()) {
+    fn two_decimal_places_are_converted_to_hundredths_exactly(count in any::<i64>()) {
         prop_assert_eq!(decimal(&format!("{count}e-2")).hundredths(), Some(count));
     }
 

@@ -49,7 +49,7 @@ async fn a_created_key_reads_back_unchanged() {
 }
 
 #[tokio::test]
-async fn a_temporary_key_is_accepted_until_it_expires_and_is_in_no_list() {
+async fn a_temporary_key_is_stored_with_its_expiry_and_is_in_no_list() {
     let table = Table::create().await;
     let store = table.store();
     let now = at("2026-01-15T10:30:00Z");

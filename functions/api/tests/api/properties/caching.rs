@@ -71,7 +71,7 @@ fn get(service: &Service, process: &Api<MemoryStore>, now: i64) -> Reply {
 
 proptest! {
     #[test]
-    fn responses_follow_the_table_and_never_go_back_in_time(
+    fn prices_follow_the_table_and_an_older_price_is_served_only_after_15_minutes(
         steps in proptest::collection::vec(step(), 1..60),
     ) {
         let service = Service::over(MemoryStore::new(), &[]);
