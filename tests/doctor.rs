@@ -100,7 +100,7 @@ async fn doctor_reports_a_ready_machine_and_how_to_install_the_optional_programs
 }
 
 #[tokio::test]
-async fn a_machine_without_a_required_program_fails_and_names_it() {
+async fn doctor_fails_without_a_required_program_and_names_the_program() {
     for name in ["cc", "bash", "curl"] {
         let failed = Machine::without(name).doctor("native").await;
         assert_eq!(failed.code, 1, "{name}");
@@ -115,7 +115,7 @@ async fn a_machine_without_a_required_program_fails_and_names_it() {
 }
 
 #[tokio::test]
-async fn a_program_that_fails_is_missing() {
+async fn a_program_that_fails_is_reported_as_missing() {
     let mut programs = REQUIRED.to_vec();
     programs.push(("python3", "echo 3.9.2; exit 1"));
     programs.push(("valgrind", "echo valgrind-3.19.0"));
@@ -166,7 +166,7 @@ async fn a_system_without_a_suitable_glibc_needs_python_for_zig() {
 }
 
 #[tokio::test]
-async fn xtask_linker_selects_the_linker_and_another_value_is_a_usage_error() {
+async fn the_linker_is_set_by_xtask_linker_and_an_unknown_linker_is_refused() {
     let refused = run_xtask(&["doctor"], &[("XTASK_LINKER", "gold")]).await;
     assert_eq!(refused.code, 2, "{}", refused.stdout);
     let error = "error: XTASK_LINKER must be auto, native or zig\nhint: unset XTASK_LINKER\n";

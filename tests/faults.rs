@@ -115,7 +115,7 @@ fn is_caught(template: &Value, rule: &str) -> bool {
 }
 
 #[test]
-fn an_output_that_is_not_the_url_of_the_domain_name_is_caught() {
+fn an_api_endpoint_output_without_the_custom_domain_is_caught() {
     let mut template = templates()[EVERYTHING].clone();
     template["Outputs"]["ApiEndpoint"] = json!({"Value": "https://example.com"});
     assert!(is_caught(&template, "domain-output"));

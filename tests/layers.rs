@@ -291,7 +291,7 @@ fn circle_of(files: &[(&str, &str)]) -> Option<Vec<String>> {
 }
 
 #[test]
-fn a_circle_is_found_in_every_notation() {
+fn a_circle_of_imports_is_found_however_the_paths_are_written() {
     for (a, b) in [
         ("use crate::b::B;", "use super::a;"),
         ("use crate::{b::{self, B}};", "fn b() { crate::a::a() }"),

@@ -48,7 +48,7 @@ async fn a_key_for_a_missing_table_is_refused_with_a_hint() {
 }
 
 #[tokio::test]
-async fn a_new_key_is_the_only_text_on_stdout_and_needs_a_name() {
+async fn a_new_key_is_printed_alone_on_stdout_and_a_blank_name_is_refused() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
@@ -576,7 +576,7 @@ async fn a_failed_restore_leaves_the_table_and_a_rerun_continues_with_it() {
 }
 
 #[tokio::test]
-async fn a_table_with_the_name_of_the_restore_but_another_origin_is_refused() {
+async fn an_existing_table_that_is_not_the_requested_restore_is_refused() {
     for table in [
         r#"{"Table":{"TableStatus":"ACTIVE"}}"#,
         r#"{"Table":{"TableStatus":"ACTIVE","RestoreSummary":{"SourceTableArn":"arn:aws:dynamodb:us-east-1:111122223333:table/crypto-watch-data-prod","RestoreDateTime":1768471201.0,"RestoreInProgress":false}}}"#,

@@ -46,7 +46,7 @@ async fn after_a_deploy_is_killed_at_the_prompt_the_next_deploy_succeeds() {
 }
 
 #[tokio::test]
-async fn after_a_deploy_is_killed_during_an_upload_the_next_deploy_succeeds() {
+async fn if_a_deploy_is_killed_after_its_first_upload_the_next_deploy_succeeds() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
@@ -59,7 +59,7 @@ async fn after_a_deploy_is_killed_during_an_upload_the_next_deploy_succeeds() {
 }
 
 #[tokio::test]
-async fn cloudformation_finishes_a_killed_deploy_and_the_next_deploy_finds_it() {
+async fn cloudformation_finishes_a_killed_deploy_and_the_next_deploy_changes_nothing() {
     let Some(ministack) = Ministack::start() else {
         return;
     };

@@ -184,7 +184,7 @@ async fn an_unusable_profile_is_refused_with_the_reason() {
 }
 
 #[tokio::test]
-async fn an_endpoint_for_only_some_services_is_refused() {
+async fn an_emulator_endpoint_for_only_some_services_is_refused() {
     let endpoint = Scripted::start(&[CALLER]).await;
     let section = format!(
         "[profile ops]\naws_access_key_id = id\naws_secret_access_key = secret\nservices = here\n\

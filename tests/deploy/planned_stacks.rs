@@ -38,7 +38,7 @@ async fn status_reports_a_planned_stack_as_text_and_json() {
 }
 
 #[tokio::test]
-async fn other_commands_report_that_nothing_is_deployed() {
+async fn commands_that_need_a_deployed_stack_refuse_a_planned_stack() {
     let endpoint = Scripted::start(PLANNED).await;
     for command in ["outputs", "drift", "rollback"] {
         let refused = on_dev(&endpoint, command, &[]).await;

@@ -251,7 +251,7 @@ impl SavedPlan {
 }
 
 #[tokio::test]
-async fn a_plan_with_realign_only_realigns_and_the_next_plan_deploys() {
+async fn a_plan_with_realign_realigns_without_a_deploy_and_the_next_plan_deploys() {
     let Some(rolled_back) = RolledBack::prepare(Environment::Staging).await else {
         return;
     };
@@ -420,7 +420,7 @@ async fn leftover_weights_are_removed_first_and_the_change_set_pins_the_live_ver
 }
 
 #[tokio::test]
-async fn a_realignment_that_would_change_more_is_refused_and_its_change_set_deleted() {
+async fn a_realignment_that_would_change_more_than_alias_versions_is_refused() {
     for other in [changes("ApiFunction", "Code"), changes("ApiAlias", "Name")] {
         let (endpoint, refused) = realign(&[NO_DEPLOYMENT_IN_PROGRESS, ALIAS_AT_7, other]).await;
         assert_outcome(&refused, 1, "failed");

@@ -34,7 +34,7 @@ async fn an_unreachable_endpoint_is_reported_with_a_hint() {
 }
 
 #[tokio::test]
-async fn xtask_starts_every_command_that_calls_aws_and_each_needs_credentials() {
+async fn commands_that_call_aws_are_started_by_xtask_and_fail_without_credentials() {
     let commands = [
         "deploy --env dev --skip-tests",
         "plan --env dev --skip-tests --out plan.json",

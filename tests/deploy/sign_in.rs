@@ -193,7 +193,7 @@ fn login_session(expires_at: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_session_of_sso_signs_and_is_renewed() {
+async fn a_session_of_sso_signs_requests_and_is_renewed_after_expiry() {
     let token = sso_token(FUTURE, "");
     let home = Home::with(&[("config", SSO), (SSO_CACHE, &token)]);
     let endpoint = home.signs_with("ASIASSO").await;
@@ -208,7 +208,7 @@ async fn a_session_of_sso_signs_and_is_renewed() {
 }
 
 #[tokio::test]
-async fn an_expired_session_of_sso_names_its_sign_in() {
+async fn without_a_valid_session_of_sso_the_hint_names_the_sign_in_command() {
     let hint = "run `aws sso login --profile ops`\n";
     Home::with(&[("config", SSO)]).fails(&[], "", hint).await;
     let token = sso_token(PAST, "");
@@ -226,7 +226,7 @@ async fn an_expired_session_of_sso_names_its_sign_in() {
 }
 
 #[tokio::test]
-async fn a_session_of_aws_login_signs_and_is_renewed() {
+async fn a_session_of_aws_login_signs_requests_and_is_renewed_after_expiry() {
     let session = login_session(FUTURE);
     let home = Home::with(&[("config", LOGIN), (LOGIN_CACHE, &session)]);
     let endpoint = home.signs_with("ASIALOGIN").await;
@@ -238,7 +238,7 @@ async fn a_session_of_aws_login_signs_and_is_renewed() {
 }
 
 #[tokio::test]
-async fn an_expired_session_of_aws_login_names_its_sign_in() {
+async fn without_a_valid_session_of_aws_login_the_hint_names_the_sign_in_command() {
     let hint = "run `aws login --profile ops`\n";
     Home::with(&[("config", LOGIN)]).fails(&[], "", hint).await;
     let session = login_session(PAST);
@@ -252,7 +252,7 @@ async fn an_expired_session_of_aws_login_names_its_sign_in() {
 }
 
 #[tokio::test]
-async fn the_profile_of_the_environment_signs_in_as_well() {
+async fn a_profile_named_by_the_variable_aws_profile_signs_in() {
     let session = login_session(PAST);
     let home = Home::with(&[("config", LOGIN), (LOGIN_CACHE, &session)]);
     let endpoint = Scripted::start(SCRIPT).await;
@@ -265,7 +265,7 @@ async fn the_profile_of_the_environment_signs_in_as_well() {
 }
 
 #[tokio::test]
-async fn a_credential_process_runs_once_and_its_failure_names_it() {
+async fn a_credential_process_runs_once_and_is_named_if_it_fails() {
     let home = Home::with_process(FUTURE);
     home.signs_with("ASIAPROCESS").await;
     assert_eq!(home.process_runs(), 1);
@@ -305,7 +305,7 @@ async fn a_role_is_assumed_with_the_credentials_of_its_source() {
 }
 
 #[tokio::test]
-async fn the_hint_of_a_role_with_mfa_works() {
+async fn the_command_in_the_hint_for_a_role_with_mfa_gives_usable_credentials() {
     let home = Home::with(&[("config", &[ROLE, MFA, KEYS].concat())]);
     let hint = "run `eval \"$(aws configure export-credentials --profile ops --format env)\"`, which asks for the MFA code, then rerun with AWS_PROFILE=ops instead of --profile\n";
     let stderr = home.fails(&[DENIED], NOT_ASSUMED, hint).await;
@@ -346,7 +346,7 @@ async fn the_hint_of_a_role_with_mfa_works() {
 }
 
 #[tokio::test]
-async fn an_expired_token_names_the_renewal_of_each_kind_of_credentials() {
+async fn the_hint_for_an_expired_token_suits_the_kind_of_credentials() {
     let expired = [
         refusal!("GetCallerIdentity", "ExpiredToken", "the token is expired"),
         refusal!(
@@ -422,7 +422,7 @@ async fn credentials_that_expire_during_a_deploy_are_renewed() {
 }
 
 #[tokio::test]
-async fn a_session_that_expires_during_a_deploy_names_its_renewal() {
+async fn a_session_that_expires_during_a_deploy_fails_with_a_hint_to_sign_in() {
     let of_events = refusal!(
         "DescribeStackEvents",
         "ExpiredToken",

@@ -155,7 +155,7 @@ impl Rollback {
 }
 
 #[tokio::test]
-async fn artifacts_in_a_folder_without_zips_are_refused() {
+async fn a_folder_without_zips_is_refused() {
     let empty = tempfile::tempdir().unwrap();
     let folder = empty.path().to_str().unwrap();
     let Some(ministack) = Ministack::start() else {

@@ -103,7 +103,7 @@ async fn with_host_the_page_requires_the_token_in_its_url() {
 }
 
 #[tokio::test]
-async fn with_host_only_a_page_at_an_address_of_this_machine_can_control_the_stack() {
+async fn a_page_can_control_the_stack_only_at_an_address_of_this_machine() {
     let stack = LocalStack::start(&NETWORK).await;
     let (_, token) = stack.page_url.split_once("?token=").unwrap();
     let token = ("X-Local-Token", token);

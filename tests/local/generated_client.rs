@@ -69,7 +69,7 @@ async fn generate(generator: &Path, folder: &Path) {
 }
 
 #[tokio::test]
-async fn a_generated_client_reads_prices_details_the_key_and_errors() {
+async fn a_generated_client_reads_the_responses_and_errors_of_the_api() {
     let Some(generator) = python::tool("openapi-python-client") else {
         return;
     };

@@ -100,7 +100,7 @@ async fn every_invalid_key_gets_the_same_response() {
 }
 
 #[tokio::test]
-async fn unknown_paths_get_a_404_other_methods_a_405_and_head_the_headers_of_get() {
+async fn unknown_paths_and_wrong_methods_are_refused_and_head_matches_get() {
     let stack = LocalStack::start(&[]).await;
     for path in [
         "/",

@@ -45,7 +45,7 @@ async fn without_host_the_stack_listens_only_on_loopback() {
 }
 
 #[tokio::test]
-async fn with_host_only_the_api_listens_outside_loopback() {
+async fn with_host_nothing_but_the_api_listens_outside_loopback() {
     let stack = LocalStack::start(&["--host", "0.0.0.0"]).await;
     let bound = listening(stack.service.pid());
     let outside: Vec<_> = bound.iter().filter(|at| !at.ip().is_loopback()).collect();

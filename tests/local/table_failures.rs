@@ -102,7 +102,7 @@ fn assert_fresh(answer: &Answer) {
 }
 
 #[tokio::test]
-async fn a_warm_request_waits_for_one_call_or_for_two_simultaneous_calls() {
+async fn a_warm_request_waits_for_at_most_two_calls_which_run_at_the_same_time() {
     let setup = Setup::start(&[]).await;
     let get = async |path| {
         let answer = setup.stack.get(path).await;

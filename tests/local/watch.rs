@@ -232,7 +232,7 @@ async fn changed_functions_are_swapped_without_a_failed_request_or_a_lost_price(
 }
 
 #[tokio::test]
-async fn a_signal_during_a_build_ends_the_build_and_removes_its_links() {
+async fn a_signal_during_a_build_ends_the_build_and_removes_the_links_to_binaries() {
     let source = Source::lock();
     let cargo = Cargo::new();
     let stack = cargo.start().await;

@@ -390,7 +390,7 @@ fn the_docs_have_every_case_as_a_command_for_iams_simulator() {
 }
 
 #[test]
-fn no_pipeline_role_may_change_managed_policies_users_or_identity_providers() {
+fn pipeline_roles_may_use_only_the_iam_actions_for_roles_and_no_sts_action() {
     const ON_ROLES: [&str; 15] = [
         "iam:CreateRole",
         "iam:CreateServiceLinkedRole",

@@ -188,7 +188,7 @@ fn scopes_yaml_lists_exactly_the_allowed_actions_with_a_source_for_each() {
 }
 
 #[test]
-fn a_resource_has_only_the_format_of_its_own_type() {
+fn an_arn_matches_only_the_format_of_its_own_resource_type() {
     let table = "dynamodb:${Region}:${Account}:table/${TableName}";
     let index = "dynamodb:${Region}:${Account}:table/${TableName}/index/${IndexName}";
     let of_table = "arn:aws:dynamodb:us-east-1:111122223333:table/data";

@@ -80,7 +80,7 @@ fn a_role_can_be_assumed_only_by_jobs_of_its_github_environment() {
 }
 
 #[test]
-fn a_token_of_another_repository_branch_or_audience_is_rejected() {
+fn a_token_with_a_wrong_or_missing_claim_is_rejected() {
     let trusts = trusts();
     let prod = &trusts["prod"];
     let own = format!("{OLD_FORM}:environment:prod");

@@ -105,7 +105,7 @@ fn every_workflow_declares_read_permissions_only() {
 }
 
 #[test]
-fn a_privileged_job_checks_out_caches_compiles_and_tests_nothing() {
+fn privileged_jobs_use_only_allowed_actions_and_programs() {
     let mut privileged = BTreeSet::new();
     let mut actions = BTreeSet::new();
     let mut programs_run = BTreeSet::new();
@@ -151,7 +151,7 @@ fn a_privileged_job_checks_out_caches_compiles_and_tests_nothing() {
 }
 
 #[test]
-fn programs_finds_every_program_that_a_shell_would_start() {
+fn every_program_that_a_shell_would_start_is_found_in_a_script() {
     let script = "a='x; cargo build'\nb=$(curl \"$U\") && npm ci || make; if [ -n x ]; then pip; fi\n{ git log | python3; }\n# docker; it's not a command\n";
     let found = programs(script);
     let expected = ["[", "curl", "git", "make", "npm", "pip", "python3"];

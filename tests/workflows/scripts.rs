@@ -182,7 +182,7 @@ fn the_summary_of_the_tests_names_the_failed_tests() {
 }
 
 #[test]
-fn a_deploys_summary_has_its_outcome_and_the_github_environment_has_its_url() {
+fn a_deploys_summary_has_the_outcome_and_its_github_environment_has_the_url() {
     for environment in ["dev", "staging", "prod"] {
         let job = job("deploy.yml", environment);
         let url = &job.body["environment"]["url"];
@@ -266,7 +266,7 @@ fn output(text: &str, name: &str) -> String {
 }
 
 #[test]
-fn every_comparison_rejects_a_file_that_was_not_built() {
+fn every_comparison_of_digests_rejects_a_changed_or_missing_file() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
     let write = |path: &str, bytes: &[u8]| {

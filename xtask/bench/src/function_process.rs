@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_error_of_the_function_is_an_error_with_its_message() {
+    async fn the_message_of_a_failed_function_is_in_the_error() {
         let started = FunctionProcess::start(&program("\"fail\"")).await;
         let error = started.err().unwrap().to_string();
         assert!(error.contains("the event says so"), "{error}");

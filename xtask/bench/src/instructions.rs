@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_workload_must_be_committed() {
+    fn a_workload_without_a_committed_count_is_an_error() {
         let error = compare(&counts(&[("new", 1)]), &counts(&[]));
         let error = error.expect_err("the workload is new");
         assert!(error.to_string().ends_with(": new"), "{error}");

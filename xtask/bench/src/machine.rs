@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn other_work_is_a_share_of_the_time_since_the_beginning() {
+    fn other_work_is_a_share_of_the_time_between_two_readings() {
         let times = |total, other_work| CpuTimes { total, other_work };
         let share = times(110, 8).share_since(times(100, 7));
         assert!((share.expect("time has passed") - 0.1).abs() < 1e-9);

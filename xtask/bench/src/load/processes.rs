@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_child_process_has_memory_until_it_ends() {
+    fn the_memory_of_a_child_process_is_reported_until_the_child_ends() {
         let usage = || Usage::read(std::process::id()).expect("this process is running");
         let mut child = child::command("cat")
             .stdin(Stdio::piped())

@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn an_invalid_character_is_refused_without_the_value() {
+    fn an_invalid_character_in_credentials_is_reported_without_the_value() {
         assert_eq!(refused("AKIDEXAMPLE", "a+b/c=", Some("t//=")), None);
         let ends = |part| {
             let problem = "of environment ends with a space or a line break";

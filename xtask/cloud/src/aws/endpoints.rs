@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn all_services_are_at_aws_or_all_are_on_this_machine() {
+    fn endpoints_at_aws_and_on_this_machine_cannot_be_mixed() {
         assert_eq!(refused(|_| None), None);
         assert_eq!(refused(|_| Some("http://127.0.0.1:4566")), None);
         let private = |service| (service == "STS").then_some("https://vpce-1.example.com");
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_that_is_not_a_url_or_not_encrypted_is_named() {
+    fn an_invalid_or_unencrypted_endpoint_is_refused_and_named() {
         let clear = |service| (service == "SQS").then_some("http://10.0.0.1");
         let expected = "nothing was done: the endpoint of SQS, http://10.0.0.1, is neither encrypted nor on this machine";
         assert_eq!(refused(clear).as_deref(), Some(expected));
@@ -223,7 +223,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_endpoint_is_accepted_or_refused(text in any::<String>()) {
+        fn no_endpoint_text_causes_a_panic(text in any::<String>()) {
             let _ = refuse(|_| Some(text.clone()));
         }
     }

@@ -457,7 +457,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_sent_encrypted_or_to_this_machine() {
+    fn a_providers_key_is_sent_only_over_https_or_to_this_machine() {
         let settings = |url, external_api_key| Settings {
             external_api_url: Some(url),
             external_api_key,

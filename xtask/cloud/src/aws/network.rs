@@ -465,7 +465,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_that_would_be_ignored_is_refused_without_its_value() {
+    fn an_unusable_proxy_is_refused_and_the_error_does_not_show_its_value() {
         assert_eq!(refused(&[("HTTPS_PROXY", "proxy.example:3128")]), None);
         assert_eq!(refused(&[("HTTPS_PROXY", "")]), None);
         for (value, reason) in [
@@ -482,7 +482,7 @@ mod tests {
     }
 
     #[test]
-    fn the_variable_takes_precedence_over_the_profile_unless_it_is_blank() {
+    fn a_nonblank_aws_ca_bundle_takes_precedence_over_the_profile() {
         let path = |variable: &str, profile| {
             let found = ca_bundle_path(profile, |name| match name {
                 "AWS_CA_BUNDLE" => Some(variable.to_owned()),
@@ -511,7 +511,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_environment_is_read_or_refused(
+        fn no_proxy_value_causes_a_panic_or_an_error_with_its_password(
             proxy in prop_oneof![any::<String>(), "(http|https|socks5|x)?:?/?/?[ -~]{0,20}"],
             url in prop_oneof![any::<String>(), "https?://[ -~]{0,20}"],
         ) {

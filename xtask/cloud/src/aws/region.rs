@@ -91,7 +91,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_a_region_or_is_refused(text in any::<String>()) {
+        fn every_accepted_text_is_a_valid_region(text in any::<String>()) {
             let lookup = |_: &str| Some(text.clone());
             if let Ok(Some(region)) = choose(None, lookup, None) {
                 prop_assert!(region.parse::<place::Region>().is_ok());
