@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_regular_file_is_replaced_and_nothing_else_stays() {
+    fn a_regular_file_is_replaced_without_leftover_files() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("plan.json");
         for bytes in ["first", "second"] {

@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn an_arrow_is_a_permission_or_a_reference() {
+    fn permissions_and_references_are_drawn_as_arrows() {
         let drawn = drawn(Environment::Prod);
         for arrow in [
             "app -->|requests| HttpApi",

@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn an_explicit_choice_holds_on_every_system() {
+    fn an_explicitly_chosen_linker_is_used_on_every_system() {
         let mac = Host {
             os: "macos",
             arch: "aarch64",

@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_test_run_knows_its_binaries_until_it_ends() {
+    fn the_binaries_of_a_test_run_are_found_until_the_run_ends() {
         let folder = tempfile::tempdir().expect("a folder");
         let built = ["api", "update"].map(|name| folder.path().join(name));
         for binary in &built {

@@ -432,7 +432,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shown_change_is_the_only_resource_in_the_boundarys_template() {
+    fn the_boundarys_template_has_only_the_policy_that_is_shown() {
         let (resource_type, logical_id) = POLICY;
         for environment in Environment::ALL {
             let target = boundary(environment).expect("the boundary renders");

@@ -468,7 +468,7 @@ mod tests {
     }
 
     #[test]
-    fn only_keys_that_a_deploy_generates_are_zips_and_command_lines() {
+    fn only_keys_from_a_deploy_count_as_zips_or_command_lines() {
         assert!(is_zip(&zip("api", 1)));
         for other in ["api/x.zip", "other/1.zip", "api", "", "templates/a.json"] {
             assert!(!is_zip(other), "{other}");
@@ -600,7 +600,7 @@ mod tests {
 
         proptest! {
             #[test]
-            fn records_since_the_tenth_last_deployment_without_failure_are_kept(
+            fn records_since_the_tenth_last_deployment_that_did_not_fail_are_kept(
                 outcomes in prop::collection::vec(any_outcome(), 0..60)
             ) {
                 let outdated = count_outdated(&outcomes);

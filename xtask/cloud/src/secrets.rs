@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_hidden_everywhere_and_references_are_not() {
+    fn keys_are_hidden_everywhere_but_references_to_secrets_are_shown() {
         let reference =
             "{{resolve:secretsmanager:crypto-watch/dev/external-api-key:SecretString:::1}}";
         let hidden_in = |path: &str, value: Value| hidden(path, value).to_string();
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_current_version_is_used() {
+    fn only_the_current_version_of_a_secret_is_used() {
         let before = "ffffffff-0000-4000-8000-ffffffffffff";
         let found = current_version(
             NAME,

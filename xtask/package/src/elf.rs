@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn only_versions_of_glibc_count() {
+    fn only_symbol_versions_of_glibc_are_parsed() {
         assert_eq!(parse_glibc("GLIBC_2.2.5"), Some(Glibc(2, 2)));
         assert_eq!(parse_glibc("GLIBC_PRIVATE"), None);
         assert_eq!(parse_glibc("GCC_3.0"), None);

@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn another_binary_is_packed() {
+    fn the_zip_of_another_binary_is_replaced() {
         let packed = Packed::new();
         assert!(!packed.is_kept(b"binarz"));
         assert!(packed.is_kept(b"binarz"));

@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn trust_policies_managed_policies_and_permissions_are_included() {
+    fn grants_include_trust_policies_and_managed_policies_and_permissions() {
         let template = json!({"Resources": {
             "Role": {"Type": "AWS::IAM::Role", "Properties": {
                 "AssumeRolePolicyDocument": {"Statement": {"Effect": "Allow", "NotPrincipal": {"AWS": ["a", "b"]},

@@ -364,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_contains_the_placeholder_is_not_changed() {
+    fn an_environment_is_replaced_unless_the_text_has_the_placeholder() {
         let prod = Some(Environment::Prod);
         assert_eq!(
             without_environment("data-prod, product:prod", prod),
@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_comment_lists_the_missing_lines() {
+    fn a_cut_comment_counts_the_missing_lines() {
         let value = |text: &str| {
             let names = (0..100).map(|at| format!("N{at}"));
             let names = names.map(|name| (name, Value::from(text.repeat(1_000))));

@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn more_memory_costs_more_with_requests() {
+    fn more_memory_adds_cost_only_for_requests() {
         let dev = render::service(Environment::Dev, &Artifacts::placeholder());
         let before = dev.expect("it renders").template.as_value().clone();
         let mut after = before.clone();

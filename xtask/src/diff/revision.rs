@@ -68,7 +68,7 @@ mod tests {
     use crate::render;
 
     #[test]
-    fn a_template_read_from_its_yaml_is_the_template() {
+    fn a_template_is_unchanged_after_it_is_written_and_read_as_yaml() {
         for named in render::all(&Artifacts::placeholder()).expect("the templates render") {
             let read = from_yaml(&named.template.to_yaml()).expect("it is YAML");
             assert_eq!(&read, named.template.as_value(), "{}", named.name);

@@ -592,7 +592,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_of_anything_else_is_not_listed() {
+    fn a_change_that_weakens_no_safeguard_is_not_listed() {
         for (at, value) in [
             ("/Update", Value::Null),
             ("/Update/Properties/State", json!("DISABLED")),

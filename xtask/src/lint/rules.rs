@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_package_must_read_the_checkout_or_depend_on_one_that_does() {
+    fn a_package_must_read_the_checkout_or_depend_on_a_package_that_reads_it() {
         let workspace = "contract = { path = \"functions/contract\" }\nserde = \"1\"\n";
         let rule = |manifest, module| checkout_rule(workspace, manifest, module);
         assert!(rule("serde.workspace = true\n", "").is_some());

@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_doc_comment_must_state_a_fact() {
+    fn a_doc_comment_must_not_begin_with_a_question_word() {
         for text in [
             "/// What it is.",
             "//! How.",

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_of_actions_are_escaped() {
+    fn commands_of_github_actions_are_escaped() {
         assert_eq!(one_line("::stop-commands::x"), "\\u{3a}:stop-commands::x");
         assert_eq!(one_line(" \t::error::x"), " \t\\u{3a}:error::x");
         assert_eq!(one_line("a ##[add-mask]b"), "a #\\u{23}[add-mask]b");
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn no_message_or_property_ends_a_command_of_actions() {
+    fn no_message_or_property_ends_a_command_of_github_actions() {
         assert_eq!(command_data("50%,\r\n::a: b"), "50%25,\\r%0A\\u{3a}:a: b");
         assert_eq!(command_property("a:b,c%"), "a%3Ab%2Cc%25");
     }
@@ -218,7 +218,7 @@ mod tests {
 
         proptest! {
             #[test]
-            fn no_text_controls_a_terminal_or_actions(text in hostile()) {
+            fn no_text_controls_a_terminal_or_github_actions(text in hostile()) {
                 let line = one_line(&text);
                 prop_assert!(is_harmless(&line), "{line:?}");
                 prop_assert!(!cell(&text).contains('\t'));

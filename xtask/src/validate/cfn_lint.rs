@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_finding_in_yaml_has_a_template_a_line_and_a_message() {
+    fn a_yaml_finding_is_parsed_and_a_json_finding_is_skipped() {
         let findings =
             "E1 one\nprod.json:1:70\n\nE1 one\nprod.yaml:12:3\n\nW2 two: b\nboundary-dev.yaml:7:1";
         let found: Vec<_> = in_yaml(findings).collect();

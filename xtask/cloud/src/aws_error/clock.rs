@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_message_of_a_signature_has_both_times() {
+    fn the_clock_difference_is_read_from_a_signature_error() {
         let expired = "Signature expired: 20260115T103000Z is now earlier than 20260115T104500Z (20260115T105000Z - 5 min.)";
         let behind = seconds_ahead(expired, Some("Thu, 15 Jan 2026 10:30:00 GMT"), 0);
         assert_eq!(behind, Some(-20 * 60));
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn any_other_response_has_the_time_in_its_header() {
+    fn without_times_in_the_message_the_date_header_is_compared() {
         let date = Some("Thu, 15 Jan 2026 10:30:00 GMT");
         let now = 1_768_473_000 + 843;
         let found = seconds_ahead("The difference is too large.", date, now);

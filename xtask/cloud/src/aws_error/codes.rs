@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn every_row_is_the_first_one_for_each_of_its_codes() {
+    fn each_row_gives_its_kind_to_all_its_codes() {
         for row @ (expected, codes, texts) in TABLE {
             let text = texts.first().copied().unwrap_or_default();
             let codes = if codes.is_empty() { "Any" } else { *codes };

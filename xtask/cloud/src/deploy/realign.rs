@@ -401,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_two_attributes_of_the_alias_may_change() {
+    fn only_the_version_and_the_update_policy_of_the_alias_may_change() {
         for properties in [&CHANGED_ATTRIBUTES[..], &["FunctionVersion"], &[]] {
             assert!(refused_ids(&[change("ApiAlias", Action::Modify, properties)]).is_empty());
         }

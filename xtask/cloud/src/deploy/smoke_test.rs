@@ -385,7 +385,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_waits_longer_than_the_function_may_run() {
+    fn the_request_limit_exceeds_the_timeout_of_the_api_function() {
         for environment in Environment::ALL {
             let function = Duration::from_secs(environment.settings().api.timeout.get().into());
             assert!(REQUEST_LIMIT > function + Duration::from_secs(1));

@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_is_shown_as_status_route_and_other_members_without_metrics() {
+    fn a_request_is_shown_with_its_status_first_and_without_metrics() {
         let request = r#"{"_aws":{"Timestamp":1},"Environment":"prod","Requests":1.0,"Latency":12.5,"Route":"GET /prices","StatusClass":"5xx","timestamp":"2026-01-15T10:30:00Z","level":"INFO","message":"request","requestId":"JKJaXmPLvHcESHA=","method":"GET","route":"GET /prices","status":503,"code":"NO_PRICE","durationMs":12.5,"keyId":"0123********","symbols":2,"stale":0,"bytes":90,"coldStart":false}"#;
         assert_eq!(
             readable(request),
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn any_other_json_line_is_shown_as_level_message_and_other_members() {
+    fn any_other_json_line_begins_with_its_level_and_message() {
         let line = r#"{"timestamp":"t","level":"WARN","message":"coin skipped","symbol":"BTC","reason":"no \"usd\" price","target":"update::outcome"}"#;
         assert_eq!(
             readable(line),

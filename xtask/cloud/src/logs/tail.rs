@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_lines_without_ids_and_with_different_times_are_two_events() {
+    fn equal_lines_without_ids_are_one_event_only_if_their_times_are_equal() {
         let without_id = |time_ms| LogEvent {
             id: None,
             ..event("a", time_ms)

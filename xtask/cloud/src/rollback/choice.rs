@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn the_version_that_the_last_rollback_replaced_is_skipped() {
+    fn by_default_the_version_that_the_last_rollback_replaced_is_skipped() {
         let mut live = LiveAlias::for_tests("9");
         live.replaced_by_rollback = Some(8);
         assert_eq!(chosen(&live, &[7, 8, 9], None), Ok(from_to("9", 7)));
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_version_that_serves_requests_is_rolled_back() {
+    fn the_newest_serving_version_is_rolled_back_unless_it_is_requested() {
         let live = with_weight("7", "8");
         assert_eq!(chosen(&live, &[6, 7, 8], None), Ok(from_to("8", 7)));
         assert_eq!(chosen(&live, &[6, 7, 8], Some(7)), Ok(from_to("8", 7)));

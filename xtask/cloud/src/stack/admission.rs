@@ -275,7 +275,7 @@ mod tests {
             }
 
             #[test]
-            fn a_refusal_names_the_status_and_fails(
+            fn a_refusal_names_the_status_and_has_the_exit_code_of_a_failure(
                 status in any_status(),
                 refusal in prop::sample::select(vec![
                     Refusal::FailedStack,

@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn the_template_decides_if_a_table_stays() {
+    fn the_template_decides_if_a_table_outlives_its_stack() {
         for (environment, expected) in [
             (Environment::Dev, false),
             (Environment::Staging, true),
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_does_not_stay_if_the_template_is_unknown() {
+    fn a_table_is_expected_to_be_deleted_if_the_template_is_unknown() {
         assert!(!stays(&Value::Null, &table()));
     }
 }

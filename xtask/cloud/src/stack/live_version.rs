@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rollback_is_named_with_both_versions() {
+    fn a_rollback_is_shown_with_the_serving_version_and_the_stacks_version() {
         let rollback = drifted(rolled_back("4", "3")).rollback;
         let words = rollback.map(|rollback| rollback.to_string());
         let expected =
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alias_that_was_moved_or_weighted_by_hand_is_drift_without_a_rollback() {
+    fn an_alias_moved_or_weighted_by_hand_is_drift_and_no_rollback() {
         for moved in [LiveAlias::for_tests("3"), weighted("4", "3")] {
             let drifted = drifted(moved);
             assert!(drifted.rollback.is_none() && drifted.differences.len() == 1);

@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_resource_of_another_stack_and_an_unnamed_resource_have_hints() {
+    fn a_name_conflict_with_another_stack_or_an_unknown_resource_has_a_hint() {
         let stack = "arn:aws:cloudformation:us-east-1:1:stack/other/1";
         let other = explained(&format!("/aws/lambda/f already exists in stack {stack}"));
         assert!(
@@ -168,7 +168,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_reason_causes_a_panic(
+        fn any_failure_reason_is_read_without_a_panic(
             reason in "[ -~é]{0,20}(already exists( in stack )?|of type '|with identifier '|\\(\\{|=|')?[ -~é]{0,20}(already exists)?",
         ) {
             let _ = hint(&reason, REGION);

@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_fault_of_a_currency_or_of_volumes_changes_nothing_else() {
+    async fn a_currency_fault_or_volume_fault_changes_only_one_value() {
         let body = json!({"bitcoin": {"usd": 1.5, "eur": 1.4, "vol": 9}, "solana": {"usd": 3.5}});
         for (fault, name, value) in [
             (FeedFault::CurrencyNull, "eur", Value::Null),

@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn the_past_ends_at_the_opening_value_and_has_its_change() {
+    fn past_samples_end_near_the_opening_value_and_match_the_24_hour_change() {
         let walk = RandomWalk::new(1, at(0));
         let present = Slot::of(at(0));
         for (name, samples) in walk.past() {
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_day_the_change_is_the_change_since_the_opening() {
+    fn after_a_day_the_24_hour_change_is_the_change_since_the_opening_price() {
         let mut walk = RandomWalk::new(1, at(0));
         let before = walk.coin("bitcoin").unwrap().price;
         walk.advance_to(at(24 * 60 * 60));

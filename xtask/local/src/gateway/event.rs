@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_is_text_if_it_is_utf_8_and_base64_otherwise() {
+    fn a_utf_8_body_is_text_and_any_other_body_is_base64() {
         let body_of = |body: &[u8]| {
             let event = event(Request::post("/"), body);
             (event["body"].clone(), event["isBase64Encoded"].clone())

@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn status_headers_and_body_are_those_of_the_function() {
+    async fn the_response_of_a_function_is_passed_on_without_its_content_length() {
         let response = json!({
             "statusCode": 429,
             "headers": {"Retry-After": "7", "content-type": "application/json", "content-length": "999"},

@@ -99,7 +99,7 @@ async fn requests_that_are_too_large_do_not_reach_the_function() {
 }
 
 #[tokio::test]
-async fn the_gateway_answers_preflight_requests_and_no_other_options() {
+async fn the_gateway_answers_preflights_and_forwards_other_options_requests() {
     let api = Api::start("$default").await;
     let options = || Request::options("/").header("origin", "https://watch.example");
     let preflight = options().header("access-control-request-method", "GET");

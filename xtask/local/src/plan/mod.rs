@@ -360,7 +360,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_plan_has_the_table_the_functions_the_routes_and_the_schedule_of_dev() {
+    fn the_plan_describes_the_resources_of_dev() {
         let plan = Plan::of_dev().unwrap();
         assert_eq!(plan.table.name, "crypto-watch-data-dev");
         assert_eq!(
@@ -413,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn a_function_is_invoked_by_a_reference_to_its_alias_only() {
+    fn the_invoked_function_is_found_only_by_a_ref_to_its_alias() {
         let functions = Plan::of_dev().unwrap().functions;
         let name = functions[&Function::Api].name.clone();
         let template = json!({"Resources": {

@@ -92,7 +92,7 @@ fn a_change_by_references_alone_names_the_referenced_resources() {
 }
 
 #[test]
-fn a_replacement_names_each_property_that_causes_it_once() {
+fn a_replacement_names_its_causes_without_duplicates() {
     let target = |name: &str, recreation: RequiresRecreation| {
         ResourceChangeDetail::builder()
             .target(
@@ -229,7 +229,7 @@ fn a_new_resource_is_shown_with_all_its_properties() {
 }
 
 #[test]
-fn the_values_contain_no_providers_key() {
+fn values_never_contain_the_api_key_of_a_provider() {
     let path = format!("{VARIABLES}/EXTERNAL_API_KEY");
     let whole = r#"{"Variables":{"SECOND_API_KEY":"CG-b"}}"#;
     let details = [

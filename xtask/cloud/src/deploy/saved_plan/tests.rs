@@ -83,7 +83,7 @@ fn a_written_plan_is_read_unchanged_and_replaces_an_older_plan() {
 }
 
 #[test]
-fn a_plan_of_another_format_is_refused_with_the_way_out() {
+fn a_plan_of_another_format_is_refused_with_a_hint_to_make_a_new_plan() {
     for (text, format) in [
         (r#"{"format":3,"grants":[]}"#, "3"),
         (r#"{"format":5}"#, "5"),
@@ -170,7 +170,7 @@ fn a_plan_describes_its_origin() {
 }
 
 #[test]
-fn the_options_of_a_plan_are_those_of_its_settings() {
+fn saved_options_reproduce_the_settings_that_they_were_saved_from() {
     let mut settings = Environment::Staging.settings();
     assert_eq!(
         SavedOptions::from_settings(&settings),
@@ -262,7 +262,7 @@ fn a_change_set_is_refused_after_a_day_whatever_the_file_says() {
 }
 
 #[test]
-fn a_change_set_that_treats_drift_in_another_way_is_refused() {
+fn a_change_set_that_reverts_drift_against_the_plan_is_refused() {
     let mut reverting = described();
     reverting.deployment_mode = Some(DeploymentMode::RevertDrift);
     let words = "of crypto-watch-dev reverts drift, which is not what onDrift in the plan says";
@@ -283,7 +283,7 @@ fn the_rendered_template_passes_in_any_layout_and_order() {
 }
 
 #[test]
-fn a_template_that_differs_by_one_property_is_refused_by_its_name() {
+fn the_refusal_of_a_template_names_the_property_that_differs() {
     let target = target();
     let edited = target
         .template

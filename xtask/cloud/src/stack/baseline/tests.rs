@@ -76,7 +76,7 @@ fn a_difference_of_a_changed_resource_is_recorded_and_is_no_longer_drift() {
 }
 
 #[test]
-fn a_difference_with_another_value_path_resource_or_stack_is_still_drift() {
+fn a_difference_that_does_not_equal_a_recorded_one_is_still_drift() {
     let resource = modified("Queue", QUEUE, vec![difference("/P", "1", "2")]);
     let baseline = verdict_on_changed(resource.clone()).baseline;
     let mut replaced = resource.clone();
@@ -108,7 +108,7 @@ fn a_resource_keeps_the_differences_that_are_not_in_the_baseline() {
 }
 
 #[test]
-fn differences_of_permissions_code_or_routing_are_never_recorded() {
+fn differences_of_permissions_or_code_or_routing_are_never_recorded() {
     for excluded in [
         "AWS::ApiGatewayV2::Integration",
         "AWS::ApiGatewayV2::Route",
@@ -159,7 +159,7 @@ const MAY_BE_RECORDED: [&str; 16] = [
 ];
 
 #[test]
-fn every_type_in_a_stack_is_listed_as_recorded_or_is_never_recorded() {
+fn a_type_of_our_stacks_is_recorded_exactly_if_it_is_listed() {
     let service = infra::stack::service(&Environment::Prod.settings(), &Artifacts::placeholder());
     let bucket = infra::stack::artifacts(Environment::Prod, "111122223333", "us-east-1");
     for template in [service, bucket] {
@@ -192,7 +192,7 @@ fn every_type_in_a_stack_is_listed_as_recorded_or_is_never_recorded() {
 }
 
 #[test]
-fn a_hidden_value_cannot_be_compared_and_is_never_recorded() {
+fn a_difference_with_a_hidden_value_is_never_recorded() {
     let difference = PropertyDifference::builder()
         .property_path("/Variables/EXTERNAL_API_KEY")
         .actual_value("CG-secret")
@@ -215,7 +215,7 @@ fn a_deletion_is_recorded_only_for_a_type_with_known_false_reports() {
 }
 
 #[test]
-fn an_edited_record_cannot_hide_an_excluded_type() {
+fn a_baseline_edited_by_hand_cannot_hide_drift_of_an_excluded_type() {
     let role = modified("Role", "AWS::IAM::Role", vec![difference("/P", "1", "2")]);
     let edited = differences_of(STACK, &role);
     let mut found = drift(vec![role]);
@@ -450,7 +450,7 @@ mod properties {
         }
 
         #[test]
-        fn another_value_is_drift_whatever_the_baseline_is(
+        fn a_difference_whose_value_is_not_in_the_baseline_is_drift(
             after in any_drift(), earlier in any_drift()
         ) {
             let mut changed = after;

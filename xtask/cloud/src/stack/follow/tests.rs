@@ -75,7 +75,7 @@ fn the_status_alone_ends_the_wait_if_the_events_cannot_be_read() {
 }
 
 #[test]
-fn the_status_of_the_previous_operation_does_not_end_this_one() {
+fn the_status_of_the_previous_operation_does_not_end_the_wait() {
     for last_updated in [Some("10:00"), None] {
         let mut watch = watch("UPDATE_COMPLETE", last_updated);
         let stale = stack("UPDATE_COMPLETE", last_updated);

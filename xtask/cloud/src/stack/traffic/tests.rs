@@ -228,7 +228,7 @@ async fn a_deployment_stopped_by_its_check_is_distinguished_from_other_failures(
 }
 
 #[tokio::test]
-async fn an_alias_that_moves_at_once_is_not_watched() {
+async fn traffic_is_not_watched_if_all_of_it_moves_at_once() {
     let aws = endpoint(&Arc::default()).await;
     let dev = Environment::Dev.settings();
     assert!(Traffic::before_deploying(&aws, &dev).await.is_none());
@@ -275,7 +275,7 @@ mod share {
     }
 
     #[test]
-    fn the_new_version_has_the_weight_and_at_the_end_all_traffic() {
+    fn the_share_of_the_new_version_is_its_weight_and_finally_100_percent() {
         let share = |before, alias| new_version_share(before, None, &alias);
         assert_eq!(share(Some("6"), alias("6", &[])), None);
         assert_eq!(

@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_domain_name_and_its_zone_must_be_named() {
+    fn a_wildcard_instead_of_a_domain_name_or_hosted_zone_is_refused() {
         let gateway = "arn:${AWS::Partition}:apigateway:${AWS::Region}";
         for path in [
             "::/domainnames",

@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_forms_name_the_same_environment_of_the_same_repository() {
+    fn forms_of_one_subject_have_the_same_repository_and_environment() {
         let old = "repo:octo-org/octo-repo:environment:prod";
         let new = "repo:octo-org@123/octo-repo@456:environment:prod";
         assert!(are_forms_of_one_subject(old, new, "456"));
