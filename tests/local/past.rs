@@ -29,7 +29,7 @@ async fn samples_of_a_week(stack: &LocalStack) -> Vec<(&'static str, Samples)> {
 }
 
 #[tokio::test]
-async fn a_new_table_has_every_point_of_the_charts_up_to_the_first_update() {
+async fn a_new_table_has_a_week_of_samples_without_gaps() {
     let stack = LocalStack::start(&[]).await;
     for (name, samples) in samples_of_a_week(&stack).await {
         let times: Vec<_> = samples
@@ -66,7 +66,7 @@ async fn a_persisted_table_keeps_its_samples() {
 }
 
 #[tokio::test]
-async fn a_table_with_prices_of_another_provider_has_no_made_up_history() {
+async fn with_another_provider_a_new_table_has_no_made_up_history() {
     let stack = LocalStack::start(&["--external-api-url", "http://127.0.0.1:9"]).await;
     for (name, samples) in samples_of_a_week(&stack).await {
         assert_eq!(samples.len(), 0, "{name}");

@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_symbol_of_a_real_binary_is_found() {
+    fn the_newest_glibc_version_of_a_real_binary_is_found() {
         let binary = own_binary();
         let file = ElfFile64::<Endianness>::parse(&*binary).expect("an ELF file");
         let newest = newest_glibc(&file).expect("readable versions");

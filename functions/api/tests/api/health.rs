@@ -123,7 +123,7 @@ async fn the_result_is_remembered_for_five_seconds_after_the_end_of_the_read() {
 }
 
 #[tokio::test]
-async fn head_is_like_get_because_the_gateway_omits_the_body() {
+async fn head_returns_what_get_returns_and_the_gateway_removes_the_body() {
     let service = Service::new();
     for (seconds, status) in [(0, 200), (901, 503)] {
         let head = service.send(later(seconds), "HEAD", "/health", &[]).await;
