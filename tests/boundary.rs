@@ -233,7 +233,7 @@ fn permissions_outside_of_the_boundary_are_detected() {
 }
 
 #[test]
-fn a_boundary_allows_no_iam_sts_or_cloudformation_and_no_other_environment() {
+fn a_boundary_excludes_iam_sts_cloudformation_and_other_environments() {
     for environment in Environment::ALL {
         for Permission { action, resource } in boundary(environment) {
             let service = action.split(':').next().unwrap();

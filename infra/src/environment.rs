@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lines_in_hints_compile() {
+    fn the_settings_that_hints_suggest_compile() {
         const PLACE: (Place, &str) =
             with_source!(place: Place::bound("011122223333", "eu-central-1"));
         const RECIPIENT: (Option<Notification>, &str) =

@@ -153,7 +153,7 @@ fn failing_health_requests_raise_the_alarm_if_their_metrics_are_disabled() {
 }
 
 #[test]
-fn health_requests_do_not_change_the_share_of_failures_that_raises_the_alarm() {
+fn health_requests_do_not_count_in_the_failure_rate_of_the_alarm() {
     let template = template(Environment::Prod);
     for health in [0.0, 5_000.0] {
         for (requests, failed, is_raised) in [
@@ -181,7 +181,7 @@ fn health_requests_do_not_change_the_share_of_failures_that_raises_the_alarm() {
 }
 
 #[test]
-fn no_price_responses_raise_no_alarm_and_hide_no_failure() {
+fn responses_without_a_price_raise_no_alarm_and_hide_no_failure() {
     let template = template(Environment::Prod);
     let minute = |failed, no_price| Minute {
         requests: vec![(PRICES, 100.0, failed)],

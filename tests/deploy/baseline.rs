@@ -211,7 +211,7 @@ impl FinishedDeploy {
 }
 
 #[tokio::test]
-async fn a_recorded_difference_stops_no_later_deploy_until_it_changes() {
+async fn a_difference_in_the_baseline_stops_a_deploy_only_if_its_value_changes() {
     let first = Deploy::with_drift(&[], &[SCHEDULE]).run().await;
     assert_outcome(&first.run, 0, "deployed");
     first.assert_says(

@@ -13,7 +13,7 @@ const STACK: &str = "crypto-watch-boundary-dev";
 const COMMAND: &str = "an administrator updates it: `cargo xtask boundary deploy --env dev`";
 
 #[tokio::test]
-async fn a_first_deploy_creates_the_boundary_and_later_deploys_refuse_another() {
+async fn a_deploy_creates_a_missing_boundary_and_refuses_a_different_boundary() {
     let Some(ministack) = Ministack::start() else {
         return;
     };

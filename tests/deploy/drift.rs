@@ -51,7 +51,7 @@ async fn a_property_changed_by_hand_stops_a_deploy_until_the_operator_decides() 
 }
 
 #[tokio::test]
-async fn an_empty_table_does_not_replace_a_deleted_one() {
+async fn a_deploy_does_not_recreate_a_deleted_table() {
     let Some(ministack) = Ministack::start() else {
         return;
     };

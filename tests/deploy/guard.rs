@@ -217,7 +217,7 @@ async fn a_providers_key_is_refused_for_a_url_without_tls() {
 }
 
 #[tokio::test]
-async fn the_variable_of_a_test_run_is_ignored_after_the_test_run() {
+async fn a_stale_xtask_test_run_variable_is_ignored_with_a_warning() {
     let folder = tempfile::tempdir().unwrap();
     let stale = folder.path().join("dev/xtask-cloud");
     std::fs::create_dir(folder.path().join("dev")).unwrap();

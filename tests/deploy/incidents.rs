@@ -82,7 +82,7 @@ async fn rollback_stops_a_deployment_and_waits_for_the_rollback_of_the_stack() {
 }
 
 #[tokio::test]
-async fn rollback_stops_a_deployment_only_after_confirmation_and_without_to_version() {
+async fn rollback_stops_no_deployment_if_declined_or_with_to_version() {
     let endpoint = Scripted::start(&[
         CALLER,
         stack!("crypto-watch-prod", "UPDATE_IN_PROGRESS"),

@@ -548,7 +548,7 @@ async fn a_time_without_a_backup_is_an_error_with_a_hint_and_leaves_no_table() {
 }
 
 #[tokio::test]
-async fn a_failed_restore_leaves_the_table_and_a_rerun_continues_with_it() {
+async fn a_failed_restore_keeps_the_restored_table_and_a_rerun_uses_that_table() {
     let denied = Answer::error(
         "PutItem",
         400,

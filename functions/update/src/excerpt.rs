@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn control_and_format_characters_and_line_breaks_become_one_space() {
+    fn a_sequence_of_unprintable_characters_becomes_one_space() {
         for (text, expected) in [
             ("one\r\ntwo\tthree", "one two three"),
             ("\u{1b}[31mred\u{1b}[0m", "[31mred [0m"),

@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_time_or_one_ahead_of_our_clock_becomes_the_time_of_the_fetch() {
+    fn a_missing_or_future_time_is_replaced_by_the_time_of_the_fetch() {
         let times = [
             ("BTC", Some(-901), -901, None),
             ("ETH", Some(0), 0, None),

@@ -186,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_payload_is_a_status_with_a_body_or_is_malformed() {
+    fn a_payload_without_a_status_or_with_a_base64_body_is_malformed() {
         let answer = |status, is_counted, body: &str| {
             Ok(Response {
                 status,

@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn any_other_text_is_an_error() {
+    fn an_invalid_load_is_an_error() {
         for text in [
             "",
             "1M",

@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn a_million_requests_cost_what_the_items_add_up_to() {
+    fn the_cost_of_a_million_requests_equals_a_calculation_by_hand() {
         let bill = Stack::million(&usage::LIST);
         let lambda = 0.2 + 1e6 * 0.01 * 0.25 * 0.000_016_666_7;
         // The table keeps the count of each request, 180 bytes, for 49 of 730 hours.
@@ -397,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_counted_once_and_arm_has_a_price_of_its_own() {
+    fn a_secret_of_two_functions_is_counted_once_and_arm_apart_from_x86() {
         let function = |name: &str| {
             serde_json::json!({"Type": "AWS::Lambda::Function", "Properties": {
             "Code": {"S3Key": format!("{name}/0.zip")}, "MemorySize": 512, "Architectures": ["arm64"],
@@ -416,7 +416,7 @@ mod tests {
 
         proptest! {
             #[test]
-            fn more_requests_never_cost_less_and_the_lines_are_the_total(
+            fn more_requests_never_cost_less_and_the_lines_add_up_to_the_total(
                 few in 0.0..1e12_f64,
                 more in 0.0..1e12_f64,
                 environment in proptest::sample::select(Environment::ALL.to_vec()),

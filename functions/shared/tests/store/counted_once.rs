@@ -172,7 +172,7 @@ async fn a_refused_connection_is_tried_once_more() {
 }
 
 #[tokio::test]
-async fn a_name_without_an_address_is_looked_up_twice() {
+async fn a_host_name_that_does_not_resolve_is_looked_up_twice() {
     let attempts = second_attempts();
     // A label of more than 63 characters is invalid (RFC 1035, 2.3.4), so the name is not
     // resolved over the network.
@@ -281,7 +281,7 @@ async fn an_idle_connection_that_the_table_closed_is_not_used_again() {
 }
 
 #[tokio::test]
-async fn an_idle_connection_that_was_reset_loses_at_most_one_request() {
+async fn after_an_idle_connection_is_reset_only_a_successful_request_is_counted() {
     // If the client notices the reset before it writes the request, it uses another connection. If
     // it notices the reset later, the request fails.
     let mut wire = Wire::reacting_with([]).await;

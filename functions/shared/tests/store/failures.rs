@@ -171,7 +171,7 @@ fn cancelled(reasons: &[&str]) -> (u16, Value) {
 }
 
 #[tokio::test]
-async fn a_transaction_has_its_own_token_which_is_the_same_in_all_attempts() {
+async fn each_transaction_has_a_new_token_that_its_retries_repeat() {
     let script = Script::answering(|attempt, _| match attempt {
         0 => server_error(),
         1 => throttling(),

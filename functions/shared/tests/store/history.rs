@@ -193,7 +193,7 @@ async fn an_hour_of_the_longest_samples_fits_one_write_unit_and_stays_nine_days(
 }
 
 #[tokio::test]
-async fn a_query_returns_whole_hours_from_the_hour_of_the_given_slot_on() {
+async fn a_query_returns_all_samples_since_the_start_of_the_slots_hour() {
     let table = Table::create().await;
     let store = table.store();
     for time in ["08:55:00", "09:00:00", "09:55:00", "10:00:00"] {

@@ -131,7 +131,7 @@ async fn an_older_price_never_replaces_a_newer_one() {
 }
 
 #[tokio::test]
-async fn the_same_price_again_moves_the_time_of_the_fetch_only_forwards() {
+async fn a_repeated_price_never_moves_the_time_of_the_fetch_back() {
     let table = Table::create().await;
     let store = table.store();
     let updated = "2026-01-15T10:30:00Z";
@@ -156,7 +156,7 @@ async fn the_same_price_again_moves_the_time_of_the_fetch_only_forwards() {
 }
 
 #[tokio::test]
-async fn put_run_stores_the_whole_catalogue_with_the_items_of_single_writes() {
+async fn put_run_stores_the_same_items_as_one_put_price_for_each_coin() {
     let (updated, fetched) = ("2026-01-15T10:29:00Z", "2026-01-15T10:30:00Z");
     let all = Symbol::all().map(|symbol| price(symbol.as_str(), "0.02345", updated, fetched));
     let all: Vec<_> = all.collect();

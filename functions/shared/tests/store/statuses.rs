@@ -118,7 +118,7 @@ async fn a_failed_first_run_leaves_a_status_without_a_success() {
 }
 
 #[tokio::test]
-async fn a_delayed_run_moves_no_time_back() {
+async fn a_delayed_run_changes_nothing_after_the_success_of_a_later_run() {
     let table = Table::create().await;
     let store = table.store();
     let later = UpdateSuccess {
@@ -166,7 +166,7 @@ async fn a_superseded_run_moves_the_last_attempt_and_removes_the_error_code() {
 }
 
 #[tokio::test]
-async fn the_newest_price_of_an_earlier_run_is_recorded_after_a_later_failure() {
+async fn a_delayed_success_records_its_newest_price_and_keeps_the_failure() {
     let table = Table::create().await;
     let store = table.store();
     let failure = UpdateFailure {

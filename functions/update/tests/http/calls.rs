@@ -127,7 +127,7 @@ async fn a_refused_request_is_not_retried() {
 }
 
 #[tokio::test]
-async fn the_error_always_has_the_status_and_the_reason_if_the_body_is_complete() {
+async fn an_unreadable_body_hides_the_reason_but_not_the_status() {
     let reason = r#"{"status":{"error_code":10011,"error_message":"Wrong\nhost."}}"#;
     let long = format!(r#"{{"error":"{}"}}"#, "x".repeat(30_000));
     let status = "400 Bad Request";

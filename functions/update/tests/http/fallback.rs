@@ -223,7 +223,7 @@ fn stored_rate(updater: &Updater<shared::testing::MemoryStore>, code: &str) -> S
 }
 
 #[tokio::test]
-async fn if_the_first_provider_fails_the_second_adds_only_the_missing_rates() {
+async fn the_second_provider_adds_only_missing_rates_if_the_first_fails() {
     let first = Server::start([with_rates(60, "90", "80"), Reply::status("403 Forbidden")]).await;
     let second = Server::repeat(Reply::json(TICKERS_IN_EUROS)).await;
     let updater = with_second(&first, &second);

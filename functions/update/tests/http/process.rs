@@ -198,7 +198,7 @@ async fn a_missing_or_invalid_setting_is_named_and_prevents_the_start() {
 }
 
 #[tokio::test]
-async fn any_event_starts_a_run_and_none_of_its_text_is_logged() {
+async fn any_event_starts_a_run_and_no_text_of_the_event_is_logged() {
     let secret = "marked";
     let deep = (0..200).fold(json!(secret), |inner, _| json!({secret: inner}));
     let (server, certificate) = tls::server("127.0.0.1").await;

@@ -338,7 +338,7 @@ async fn a_failed_provider_fails_the_run_and_changes_no_price() {
 }
 
 #[tokio::test]
-async fn the_price_age_is_that_of_the_newest_price_that_any_run_confirmed() {
+async fn the_price_age_is_measured_from_the_newest_price_of_any_run() {
     let server = Server::repeat(Reply::json(
         r#"{"bitcoin":{"usd":1,"last_updated_at":1747407800}}"#,
     ))

@@ -124,7 +124,7 @@ async fn a_run_without_newer_prices_succeeds_and_confirms_nothing() {
 }
 
 #[tokio::test]
-async fn a_run_fails_if_all_prices_that_are_not_superseded_cannot_be_stored() {
+async fn a_run_fails_if_one_price_is_superseded_and_the_others_cannot_be_stored() {
     let server = Server::start([Reply::json(SIMPLE_PRICE)]).await;
     let Updater {
         environment,

@@ -232,7 +232,7 @@ fn a_capitalisation_and_a_volume_must_be_positive_and_a_change_may_be_zero() {
 }
 
 #[test]
-fn a_time_may_be_in_milliseconds_and_not_before_bitcoins_first_block() {
+fn times_in_milliseconds_are_read_and_times_before_bitcoin_are_unusable() {
     for (json, expected) in [
         ("1747407859", Some(1_747_407_859)),
         ("\"1747407859\"", Some(1_747_407_859)),
@@ -320,7 +320,7 @@ fn an_error_in_place_of_prices_is_named() {
 }
 
 #[test]
-fn the_advice_depends_on_status_reason_and_key() {
+fn the_advice_fits_the_status_the_reason_and_whether_a_key_is_set() {
     let reason = |body: &str| Reason::read_error(body.as_bytes());
     let base = "https://api.coingecko.com/api/v3";
     let (keyed, keyless) = (provider_with_key(base), provider(base));

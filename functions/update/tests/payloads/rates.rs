@@ -246,7 +246,7 @@ proptest! {
     }
 
     #[test]
-    fn the_growth_in_a_currency_is_the_growth_in_dollars_times_that_of_the_rate(
+    fn growth_in_a_currency_is_growth_in_dollars_times_growth_of_the_rate(
         in_dollars in -9_999..100_000_i32,
         in_euros in -9_999..100_000_i32,
     ) {

@@ -91,7 +91,7 @@ async fn consecutive_events_fill_consecutive_slots() {
 }
 
 #[tokio::test]
-async fn a_repeated_run_changes_nothing_in_either_way_of_writing() {
+async fn a_run_repeated_in_a_transaction_or_in_single_writes_changes_nothing() {
     let provider = provider(1, 0, 0).await;
     let table = Table::create().await;
     let mut before = None;

@@ -129,7 +129,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn a_transaction_single_writes_and_the_memory_store_end_in_the_same_items(
+    fn transactions_and_single_writes_store_the_same_as_the_memory_store(
         before in some_prices(),
         run in some_prices(),
         rates_before in some_rates(),
@@ -182,7 +182,7 @@ proptest! {
     }
 
     #[test]
-    fn no_write_replaces_a_later_fetch_and_any_time_is_corrected_after_15_minutes(
+    fn an_earlier_fetch_is_refused_and_an_earlier_time_only_for_15_minutes(
         writes in writes(),
         last_updated in 0..5_000_i64,
     ) {

@@ -147,7 +147,7 @@ async fn a_key_that_cannot_be_created_is_an_error_and_not_a_failed_check() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_key_of_a_version_that_fails_is_deleted_too() {
+async fn the_temporary_key_is_deleted_even_if_the_version_fails() {
     let refused = Ok(answer(401, r#"{"code":"UNAUTHORIZED"}"#));
     let verifier = verifier(Behaviour::Except(Check::Prices, refused));
     let reason = "GET /prices?symbols=BTC: a key that was created just now is refused";
@@ -252,7 +252,7 @@ async fn a_version_that_does_not_respond_is_stopped_in_time() {
 }
 
 #[tokio::test]
-async fn a_panic_of_the_check_is_reported_too() {
+async fn a_panic_of_the_check_is_reported_as_a_failure() {
     assert_unchecked(
         &verifier(Behaviour::Panics),
         "the check has a defect, which the log names",
@@ -261,7 +261,7 @@ async fn a_panic_of_the_check_is_reported_too() {
 }
 
 #[tokio::test]
-async fn a_missing_setting_is_reported_too() {
+async fn a_missing_setting_is_reported_as_a_failure() {
     let mut verifier = verifier(Behaviour::Works);
     verifier.target = Err(SettingsError::Missing {
         variable: "API_VERSION_ARN",
@@ -318,7 +318,7 @@ mod properties {
 
     proptest! {
         #[test]
-        fn one_result_is_reported_and_no_server_error_except_503_passes(
+        fn one_result_is_reported_and_every_server_error_except_503_fails(
             check in prop::sample::select(vec![
                 Check::Health,
                 Check::Unauthenticated,

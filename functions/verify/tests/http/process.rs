@@ -240,7 +240,7 @@ async fn a_short_outage_of_codedeploy_is_no_failure() {
 }
 
 #[tokio::test]
-async fn without_a_version_to_check_a_failure_is_reported() {
+async fn a_missing_version_arn_is_reported_as_a_failure() {
     let aws = Aws::start(fresh_store(), "CloudFormation", 0).await;
     let function = Function::start(&aws, &[]).await;
     let report = function.invoke().await;
