@@ -231,7 +231,7 @@ async fn a_table_without_samples_and_rates_has_an_empty_history_and_no_rate() {
 }
 
 #[tokio::test]
-async fn an_unreadable_sample_is_left_out_and_an_unreadable_rate_is_an_error() {
+async fn an_unreadable_sample_is_left_out_and_an_unreadable_rate_is_not_returned() {
     let table = Table::create().await;
     let store = table.store();
     for minute in ["10:00:00", "10:05:00"] {
