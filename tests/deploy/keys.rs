@@ -189,7 +189,7 @@ async fn a_key_that_cannot_be_shown_is_deleted_again_and_the_old_key_does_not_ex
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_key_that_can_neither_be_shown_nor_deleted_is_named() {
+async fn the_error_has_the_id_of_a_key_that_can_neither_be_shown_nor_deleted() {
     let denied = Answer::error(
         "DeleteItem",
         400,
@@ -207,8 +207,8 @@ async fn a_key_that_can_neither_be_shown_nor_deleted_is_named() {
 
 #[tokio::test]
 async fn a_lost_response_creates_no_second_key() {
-    // The SDK's second attempt gets this response if the response to the first attempt is lost. The
-    // test sends this response to the first attempt.
+    // If the response to the first attempt is lost, the second attempt is refused, because the key exists.
+    // Here the table stores the key and refuses the first attempt.
     let key_exists = Answer::error(
         "PutItem",
         400,
@@ -292,7 +292,7 @@ async fn a_name_with_an_invisible_character_is_refused_before_any_call() {
         let refused = xtask::run(&arguments, &[]).await;
         assert_eq!(refused.code, 2, "{}", refused.stderr);
         let words = format!(
-            "error: --name cannot be used: a key's name has no invisible characters, and this one has {code}\n"
+            "error: --name cannot be used: a key's name must not contain invisible characters: this one contains {code}\n"
         );
         assert!(refused.stderr.contains(&words), "{}", refused.stderr);
         assert!(endpoint.all_requests().is_empty());
@@ -300,7 +300,7 @@ async fn a_name_with_an_invisible_character_is_refused_before_any_call() {
 }
 
 #[tokio::test]
-async fn rotation_removes_an_invisible_character_from_the_name_of_a_stored_key() {
+async fn a_rotated_key_gets_the_old_name_without_its_invisible_characters() {
     let key = Answer::ok(
         "GetItem",
         r#"{"Item":{"PK":{"S":"APIKEY#0123456789AB"},"SK":{"S":"METADATA"},"keyId":{"S":"0123456789AB"},"name":{"S":"wa\u202etch"},"createdAt":{"S":"2026-01-15T10:30:00Z"},"enabled":{"BOOL":true},"secretHash":{"S":"0000000000000000000000000000000000000000000000000000000000000000"}}}"#,
@@ -340,7 +340,7 @@ async fn usage(script: &[Answer]) -> (Scripted, Run) {
 }
 
 #[tokio::test]
-async fn usage_counts_the_requests_of_each_key_in_the_access_log() {
+async fn usage_counts_the_requests_of_each_key_in_the_log_of_the_function() {
     let (endpoint, usage) = usage(USAGE).await;
     assert_eq!(usage.code, 0, "{}", usage.stderr);
     let expected = "\
@@ -367,7 +367,7 @@ async fn a_failed_query_for_the_usage_is_an_error_with_a_hint() {
     let (_endpoint, usage) = usage(&tests::scripted::with_changes(&[failed], USAGE)).await;
     assert_eq!((usage.code, usage.stdout.as_str()), (1, ""));
     for part in [
-        "could not count the requests in /aws/lambda/crypto-watch-api-prod: the query is Timeout",
+        "could not count the requests in /aws/lambda/crypto-watch-api-prod: the query ended with the status Timeout",
         "hint: rerun with a shorter --since",
     ] {
         assert!(usage.stderr.contains(part), "{}", usage.stderr);
@@ -492,6 +492,7 @@ async fn the_restored_table_is_deleted_if_there_is_no_key_to_restore() {
 #[tokio::test]
 async fn without_confirmation_no_key_is_restored_and_no_table_is_left() {
     let endpoint = Scripted::start(LOST).await;
+    // Only the name of the environment confirms a change of prod.
     let declined = xtask::run_at_terminal(&restore_arguments(&endpoint, &[]), "y\n").await;
     assert_eq!(declined.code, 3, "{}", declined.stderr);
     let question = "Restore 1 key of prod as of 2026-01-15T10:00:00Z?";

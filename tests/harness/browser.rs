@@ -16,7 +16,7 @@ use xtask::tools::CHROMIUM;
 use crate::http::eventually;
 use crate::tools;
 
-/// The time limit for one call, and for one condition that a test waits for.
+/// The time limit for one message from Chromium, and for one condition that a test waits for.
 const LIMIT: Duration = Duration::from_mins(1);
 
 /// The shell script that starts Chromium, which reads calls from file descriptor 3 and writes

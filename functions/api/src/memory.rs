@@ -224,8 +224,8 @@ impl<T: Clone> FetchedValues<T> {
     }
 }
 
-/// Locks a map, even after a panic of another request: each lock is held for one step, so no change is
-/// partial.
+/// Locks a part of the memory, even after a panic of another request. Each lock covers at most one
+/// change, so no change is partial.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -17,7 +17,7 @@ pub const MAX_NAME_CHARS: usize = 100;
 
 const PREFIX: &str = "cw_";
 const KEY_ID_CHARS: usize = 12;
-/// Length of a secret: 43 characters out of 62 are 256.03 bits.
+/// Length of a secret: 43 characters from an alphabet of 62 have 256.03 bits.
 const SECRET_CHARS: usize = 43;
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
@@ -35,7 +35,7 @@ impl KeyId {
         &self.0
     }
 
-    /// Returns the id for logs: its first four characters, which tell keys apart, and asterisks.
+    /// Returns the id for logs: its first four characters, which tell clients' keys apart, and asterisks.
     pub fn masked(&self) -> String {
         self.0
             .char_indices()
@@ -182,9 +182,9 @@ impl ApiKey {
 /// The reason why no key was created.
 #[derive(Debug, thiserror::Error)]
 pub enum NewApiKeyError {
-    #[error("a key's name has 1 to {MAX_NAME_CHARS} characters")]
+    #[error("a key's name must have 1 to {MAX_NAME_CHARS} characters")]
     NameLength,
-    #[error("a key's name has no invisible characters, and this one has U+{:04X}", u32::from(*.0))]
+    #[error("a key's name must not contain invisible characters: this one contains U+{:04X}", u32::from(*.0))]
     NameCharacter(char),
     #[error("could not get random bytes from the operating system")]
     Random(#[source] getrandom::Error),
@@ -475,8 +475,9 @@ mod tests {
             ("a\u{e0041}b", "U+E0041"),
         ] {
             let error = NewApiKey::generate(name, now()).unwrap_err();
-            let expected =
-                format!("a key's name has no invisible characters, and this one has {code}");
+            let expected = format!(
+                "a key's name must not contain invisible characters: this one contains {code}"
+            );
             assert_eq!(error.to_string(), expected);
         }
         for name in [

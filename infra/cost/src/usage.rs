@@ -1,6 +1,7 @@
 //! The usage of one request and of one scheduled run.
 //!
-//! `functions/api/tests/process/scale.rs` compares the units and the log line with the service's.
+//! `functions/api/tests/process/scale.rs` checks the log line, the writes of an update and the bytes of
+//! the history.
 //! The durations, and the bytes of responses and of Lambda's own log lines, are assumptions.
 
 use contract::catalogue::{COINS, CURRENCIES};
@@ -44,8 +45,8 @@ pub const DELETED_AFTER_DAYS: f64 = 2.0;
 /// Hours for which the table keeps a count: one hour, and two days until DynamoDB deletes it.
 pub const COUNT_HOURS: f64 = 1.0 + DELETED_AFTER_DAYS * 24.0;
 
-/// A watch's request for five remembered prices: it reads the key, counts the request and writes the
-/// key's last use. Assumption: two round trips to DynamoDB of less than 5 ms each, and a compressed
+/// A watch's request for five prices that the API function remembers. The request reads the key, is
+/// counted, and writes the key's last use. Assumption: two round trips to DynamoDB of less than 5 ms each, and a compressed
 /// response with its headers.
 pub const LIST: Usage = Usage {
     requests: 1.0,

@@ -21,7 +21,7 @@ use crate::constructs::permissions::ResourcePermissions;
 use crate::domain::DefaultEndpoint;
 use crate::{Artifacts, Settings, names};
 
-/// One line of JSON per request, without the client's address, which operations do not need.
+/// One line of JSON per request. The client's address is left out: operators do not need it.
 const ACCESS_LOG_FORMAT: &str = r#"{"requestId":"$context.requestId","time":"$context.requestTime","routeKey":"$context.routeKey","method":"$context.httpMethod","status":"$context.status","responseLength":"$context.responseLength","responseLatency":"$context.responseLatency","integrationLatency":"$context.integrationLatency","integrationStatus":"$context.integrationStatus","error":"$context.error.message"}"#;
 
 pub(super) const SUPPRESSIONS: [Suppression; 1] = [Suppression {
@@ -130,7 +130,7 @@ pub(super) fn function(
     )
 }
 
-/// Adds the routes to the function's alias, and the stage. Returns the stage.
+/// Adds the stage and the routes that call the function's alias. Returns the stage.
 ///
 /// If routes of one API are created at the same time, API Gateway sometimes rejects one as a
 /// concurrent modification (<https://github.com/brefphp/bref/issues/868>,
@@ -212,7 +212,8 @@ pub(super) fn routes(
     )
 }
 
-/// Enables detailed metrics for the routes of `/health`, whose requests the 5xx alarm subtracts.
+/// Enables detailed metrics for the routes of `/health` if the stack has the rollout alarms: the 5xx
+/// alarm does not count their requests.
 /// The settings of a route replace those of the stage, so each route repeats the throttling limits
 /// (<https://github.com/terraform-aws-modules/terraform-aws-apigateway-v2/pull/80>).
 fn health_route_settings(settings: &Settings) -> BTreeMap<String, RouteSettings> {

@@ -197,7 +197,7 @@ async fn requests_with_unsupported_methods_need_no_key_and_are_not_counted() {
 }
 
 #[tokio::test]
-async fn an_event_without_a_request_id_gets_the_id_of_lambda() {
+async fn without_a_request_id_of_the_gateway_the_response_has_that_of_lambda() {
     let service = Service::new();
     let mut event = crate::service::event_json("GET", "/nothing", &[]);
     event["requestContext"]["requestId"] = Value::Null;

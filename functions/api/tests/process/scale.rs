@@ -36,7 +36,7 @@ const CURRENCY_HOUR: &str = "history of a currency in one hour";
 
 type Item = HashMap<String, AttributeValue>;
 
-/// Returns the size of an item, as DynamoDB counts it:
+/// Returns at most the size that DynamoDB counts for an item. Zeros at the end of a number count here:
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>.
 fn size(item: &Item) -> usize {
     let value = |value: &AttributeValue| match value {
@@ -59,7 +59,7 @@ fn write_units(item: &Item) -> usize {
     size(item).div_ceil(1_024)
 }
 
-/// Returns the largest items of each kind that the store writes.
+/// Returns the largest item of each kind that the store writes, with the name of its row.
 async fn items() -> Vec<(&'static str, Item)> {
     let table = SampleTable::create().await;
     let store = table.store();
@@ -130,7 +130,7 @@ async fn items() -> Vec<(&'static str, Item)> {
         ("API key, its name 100 characters", key),
         ("API key in the index", entry),
         (
-            "count of one key in one minute",
+            "request count of a key in a minute",
             largest("APIKEY#", "RATELIMIT#"),
         ),
         ("last update", largest("STATUS#", "METADATA")),
@@ -140,7 +140,7 @@ async fn items() -> Vec<(&'static str, Item)> {
     ]
 }
 
-/// Returns the document with this table between the two marks of its name.
+/// Replaces the text between the two comments that contain `name` by the table.
 fn replaced(document: &str, name: &str, table: &str) -> String {
     let begin = format!("<!-- {name}, written by a test -->\n");
     let end = format!("<!-- end of {name} -->\n");
@@ -152,7 +152,7 @@ fn replaced(document: &str, name: &str, table: &str) -> String {
 #[tokio::test]
 async fn the_tables_in_docs_scale_md_are_up_to_date() {
     let mut sizes = String::from(
-        "| item | bytes | to write | to read, strongly | to read, eventually |\n\
+        "| item | bytes | write units | read units, strongly consistent | read units, eventually consistent |\n\
          |---|---:|---:|---:|---:|\n",
     );
     let items = items().await;
@@ -202,8 +202,8 @@ async fn log_line() -> usize {
 /// Seconds between two requests of a watch.
 const CLIENT_SECONDS: f64 = 300.0;
 /// Read units of an execution environment per second: 20 prices at half a unit, 4 times in 300 s. This
-/// assumes that an update arrives 15 s after it is due. Until then, a process reads the prices every
-/// 5 s.
+/// assumes that an update arrives 15 s after it is due. The environment reads the prices 0, 5, 10 and
+/// 15 s after that time.
 const PRICE_READS: f64 = 20.0 * 0.5 * 4.0 / 300.0;
 /// The runs of the update function in a month.
 const RUNS: f64 = usage::MONTH_HOURS * 12.0;
@@ -249,7 +249,7 @@ fn update(items: &HashMap<&str, Item>) -> String {
     let written = 2 * (of_prices + of_rates + of_slots) + status;
     assert!((as_f64(written) - usage::UPDATE.writes).abs() < f64::EPSILON);
     let mut table = String::from(
-        "| a run writes | write units a run | dollars a month |\n\
+        "| written by a run | write units per run | dollars per month |\n\
          |---|---:|---:|\n",
     );
     let currencies = CURRENCIES.len();
@@ -294,14 +294,14 @@ fn history(items: &HashMap<&str, Item>) -> String {
     table
 }
 
-/// Returns the read units of an eventually consistent `Query` of the current item and the hours of a
-/// week.
+/// Returns the read units of an eventually consistent `Query` of the current item and of a week's
+/// hourly items of the history.
 fn week(items: &HashMap<&str, Item>, current: &str, hour: &str) -> f64 {
     let bytes = size(&items[current]) + (7 * 24 + 1) * size(&items[hour]);
     as_f64(bytes.div_ceil(4_096)) / 2.0
 }
 
-/// Returns the usage of a request for a detail, in each kind of currency.
+/// Returns the usage of a detail request (a coin with its charts), in each kind of currency.
 fn detail_shapes(items: &HashMap<&str, Item>) -> [(&'static str, Usage); 3] {
     let coin = week(items, "price", COIN_HOUR);
     let currency = week(items, "rate", CURRENCY_HOUR);
@@ -316,7 +316,7 @@ fn detail_shapes(items: &HashMap<&str, Item>) -> [(&'static str, Usage); 3] {
     ]
 }
 
-/// Returns the table of the read units of a request for a detail.
+/// Returns the table of the read units of a detail request.
 fn detail(items: &HashMap<&str, Item>) -> String {
     let mut table = String::from("| request | read units |\n|---|---:|\n");
     for (name, Usage { reads, .. }) in detail_shapes(items) {
@@ -327,7 +327,7 @@ fn detail(items: &HashMap<&str, Item>) -> String {
 }
 
 /// Returns the table of the busiest second after an update. Every watch has its own key, caches a
-/// response for `max-age` seconds, and then sends a request at once.
+/// response for `max-age` seconds, and sends its next request as soon as the response expires.
 fn burst() -> String {
     let limits = FreshnessLimits {
         cache_ttl_seconds: 300,
@@ -357,7 +357,7 @@ fn burst() -> String {
 fn growth() -> String {
     let mut table = String::from(
         "| requests a second | watches | write units a second | read units a second | \
-         execution environments | kept counts, GB |\n\
+         execution environments | stored request counts, GB |\n\
          |---:|---:|---:|---:|---:|---:|\n",
     );
     let Usage { writes, reads, .. } = usage::LIST;

@@ -33,7 +33,7 @@ struct CodeDeploy {
     results: Vec<Value>,
 }
 
-/// The table behind the endpoint, as the verify function calls it.
+/// The verify function's calls to the table.
 #[derive(Default)]
 struct Table {
     /// Whether the API does not see the created keys.
@@ -201,7 +201,8 @@ impl Account {
         (status.unwrap(), response.headers, body).into_response()
     }
 
-    /// Applies a call of the verify function to the store of the API.
+    /// Records a call of the verify function. Adds a created key to the store of the API, unless keys are
+    /// hidden.
     fn call_table(&self, action: &str, body: &Value) -> Response {
         assert_eq!(body["TableName"], "table");
         let item = match action {

@@ -8,8 +8,8 @@
 //!                     CloudFormation -> its role -> the resources
 //! ```
 //!
-//! An attacker who controls a deploy job can deploy other code, and roles inside the environment's
-//! permissions boundary. The job itself can neither read the table nor create a role.
+//! An attacker who controls a deploy job can deploy other code and, through CloudFormation, create
+//! roles, but only with the environment's permissions boundary. The job itself can neither read the table nor create a role.
 //! CloudFormation assumes its own role, so that it can finish or roll back after the job's
 //! session has ended.
 
@@ -118,7 +118,7 @@ pub fn pipeline(pipeline: &Pipeline) -> Template {
         );
         template.output(
             id.join(&LogicalId::new("Arn")),
-            "The role that the jobs of this GitHub environment assume",
+            "The role that jobs in one of GitHub's environments assume",
             &job_role.arn(),
         );
     }

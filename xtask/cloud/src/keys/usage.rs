@@ -144,7 +144,7 @@ async fn run_query(aws: &Aws, args: &KeysUsageArgs) -> anyhow::Result<Vec<Vec<Re
             Some(QueryStatus::Complete) => Ok(Some(answer)),
             None | Some(QueryStatus::Scheduled | QueryStatus::Running) => Ok(None),
             Some(other) => Err(Failure::new(format!(
-                "could not {attempted}: the query is {}",
+                "could not {attempted}: the query ended with the status {}",
                 other.as_str()
             ))
             .hint("rerun with a shorter --since")

@@ -272,7 +272,7 @@ mod tests {
         let walk = RandomWalk::new(1, at(0));
         let present = Slot::of(at(0));
         for (name, samples) in walk.past() {
-            // Every slot of 25 hours, and one of every two hours of the 167 hours before.
+            // Every slot of the last 25 hours, and one slot per two hours of the 167 hours before.
             assert_eq!(samples.len(), 300 + 83, "{name}");
             let (newest, value) = samples[0];
             assert_eq!(newest, Slot::of(present.start().minus_seconds(1)), "{name}");
