@@ -492,7 +492,7 @@ async fn the_restored_table_is_deleted_if_there_is_no_key_to_restore() {
 #[tokio::test]
 async fn without_confirmation_no_key_is_restored_and_no_table_is_left() {
     let endpoint = Scripted::start(LOST).await;
-    // Only the name of the environment confirms a change of prod.
+    // For prod, only the name of the stack is a confirmation.
     let declined = xtask::run_at_terminal(&restore_arguments(&endpoint, &[]), "y\n").await;
     assert_eq!(declined.code, 3, "{}", declined.stderr);
     let question = "Restore 1 key of prod as of 2026-01-15T10:00:00Z?";

@@ -39,7 +39,8 @@ async fn every_refusal_is_the_same_to_the_byte_and_causes_at_most_one_read() {
     // The secret begins after `cw_`, the id of 12 characters and `_`.
     let wrong_secret = format!("{}{}", &table.key[..16], &unknown[16..]);
 
-    // The process then remembers this key. A wrong secret for the same id still causes one read.
+    // After this request, the process remembers the key. A wrong secret for the same id still causes one
+    // read.
     let answer = function.invoke(event(&table.key, "/prices", "")).await;
     assert_eq!(answer.unwrap()["statusCode"], 200);
 

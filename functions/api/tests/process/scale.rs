@@ -36,7 +36,8 @@ const CURRENCY_HOUR: &str = "history of a currency in one hour";
 
 type Item = HashMap<String, AttributeValue>;
 
-/// Returns at most the size that DynamoDB counts for an item. Zeros at the end of a number count here:
+/// Returns an upper bound of the size that DynamoDB counts for an item. DynamoDB does not count the zeros
+/// at the end of a number; this function does:
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>.
 fn size(item: &Item) -> usize {
     let value = |value: &AttributeValue| match value {

@@ -201,9 +201,9 @@ struct Inputs {
     targets: Targets,
     /// The stack of the permissions boundary, if the stack does not exist yet.
     missing_boundary: Option<Target>,
-    /// Whether the deploy stores this program in the artifact bucket, for the rollback workflow. A deploy
-    /// without `--artifacts` does not, because it is then a local build: large, and linked to the C library of
-    /// its machine.
+    /// Whether the deploy stores this program in the artifact bucket, for the rollback workflow. Without
+    /// `--artifacts`, the program is not stored, because it is a local build: large, and linked to the C
+    /// library of its machine.
     stores_command_line: bool,
 }
 
@@ -417,8 +417,8 @@ async fn roll_out(
         Err(stop @ Stop::Interrupted(_)) => return Err(stop),
         Err(stop) => Err(stop),
     };
-    // Recorded even after a failed smoke test: without the baseline, the next deploy would count the
-    // differences that AWS itself makes as drift, and stop.
+    // The baseline is recorded even after a failed smoke test. Without the baseline, the next deploy
+    // would count as drift the differences that AWS itself makes, and would stop.
     let recorded = rollout.record_baseline(context, plan, verified.is_err());
     let recorded = context.finish(FinalStep::Baseline, recorded).await;
     verified?;
